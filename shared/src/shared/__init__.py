@@ -1,0 +1,1 @@
+"""The published language and the plumbing of all services; never a business rule."""
