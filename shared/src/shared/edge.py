@@ -1,0 +1,38 @@
+"""The only place where a transaction is opened and committed.
+
+Both edges (HTTP and Kafka) and the jobs of a worker come through here; nobody below them commits. What was
+published during the transaction is written to the outbox last, when every aggregate is already locked: that
+makes the order of events of one aggregate true.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared import clock, outbox
+from shared.database import Cause, Transaction, new_id
+from shared.doorbell import Doorbell
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """What it takes to open a transaction of this service, and whom to tell once it is committed."""
+
+    engine: AsyncEngine
+    doorbell: Doorbell
+    development: bool
+    """Whether business time may be shifted."""
+
+    @asynccontextmanager
+    async def transaction(self, cause: Cause | None = None) -> AsyncIterator[Transaction]:
+        """Commit at the end of the block, or leave no trace. Rings the doorbells afterwards."""
+        async with self.engine.begin() as connection:
+            moment = await clock.now(connection, development=self.development)
+            tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))
+            yield tx
+            await outbox.flush(tx)
+        if tx.outgoing:
+            self.doorbell.ring_outbox()
+        self.doorbell.ring_touched(tx.touched)
