@@ -63,7 +63,7 @@ class SeatRefused(SeatEvent):
 
 
 class SeatWithdrawn(SeatEvent):
-    """The seat ends on a day although the child did not leave: group closed, capacity cut, provider suspended."""
+    """The seat ends on a day although the child did not leave: group closed, capacity cut and the like."""
 
     type: ClassVar[str] = "clubs.seat_withdrawn.v1"
     on: date

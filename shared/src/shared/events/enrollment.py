@@ -12,7 +12,7 @@ ENROLLMENT_EVENTS = "enrollment.events"
 
 
 class EnrollmentEvent(Event):
-    """Anything about a child's enrollment: one topic, one key, so that a cancel never overtakes its request."""
+    """Anything about a child's enrollment: one key, so that a cancel never overtakes its request."""
 
     topic: ClassVar[str] = ENROLLMENT_EVENTS
     child_id: UUID
