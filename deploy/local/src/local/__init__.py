@@ -1,1 +1,1 @@
-"""The system on one machine: servers, supervisor, command line, and the ninth process."""
+"""The local system: real servers without Docker, their supervisor, `social-wallet`, the outside world."""

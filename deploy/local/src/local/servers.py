@@ -1,0 +1,134 @@
+"""`python -m local.servers`: PostgreSQL and Kafka for as long as somebody holds our stdin open.
+
+Prints one JSON line when both are ready. For tests and benchmarks; the supervisor starts the same two itself.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import types
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from local import places
+from local.kafka import Kafka, KafkaError, fetch_jars
+from local.postgres import Postgres, PostgresError
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports nobody listens on now, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
+
+
+def _sweep() -> None:
+    """Remove temporary folders whose owner died without doing so, and end what still runs there."""
+    for folder in places.STATE.glob("servers-*"):
+        with contextlib.suppress(OSError), (folder / "lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _remove(folder)
+
+
+def _remove(folder: Path) -> None:
+    Kafka(folder, 0, 0).end_left_over()
+    Postgres(folder, 0).remove()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _temporary_folder() -> Iterator[Path]:
+    places.STATE.mkdir(exist_ok=True)
+    _sweep()
+    folder = Path(tempfile.mkdtemp(prefix="servers-", dir=places.STATE))
+    folder.chmod(0o711)  # PostgreSQL may run as another user
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        try:
+            yield folder
+        finally:
+            _remove(folder)
+
+
+@contextlib.contextmanager
+def running(
+    folder: Path, *, postgres_port: int | None, kafka_port: int | None, with_kafka: bool
+) -> Iterator[tuple[dict[str, str], list[subprocess.Popen[bytes]]]]:
+    """Both servers, ready: their addresses and processes. Stopped in the end."""
+    free = free_ports(3)
+    postgres = Postgres(folder, postgres_port or free[0])
+    kafka = Kafka(folder, kafka_port or free[1], free[2]) if with_kafka else None
+    with ThreadPoolExecutor(2) as pool:
+        for prepared in [pool.submit(server.prepare) for server in (postgres, kafka) if server]:
+            prepared.result()
+    addresses = {"database_url": postgres.url}
+    try:
+        processes = [server.start() for server in (postgres, kafka) if server]
+        postgres.wait_until_ready()
+        if kafka:
+            kafka.wait_until_ready()
+            addresses["kafka_bootstrap"] = kafka.bootstrap
+        yield addresses, processes
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # already ending
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        if kafka:
+            kafka.stop()
+        postgres.stop()
+
+
+def _end(_number: int, _frame: types.FrameType | None) -> None:
+    raise SystemExit(0)
+
+
+def _serve_until_stdin_closes(servers: Sequence[subprocess.Popen[bytes]]) -> None:
+    while all(server.poll() is None for server in servers):
+        readable, _, _ = select.select([sys.stdin], [], [], 0.5)
+        if readable and not os.read(sys.stdin.fileno(), 4096):
+            return
+    sys.exit("a server ended by itself; its log is in the folder of its data")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m local.servers", description=__doc__)
+    parser.add_argument("--postgres-port", type=int)
+    parser.add_argument("--kafka-port", type=int)
+    parser.add_argument("--folder", type=Path, help="kept afterwards; without it a temporary one in .local/")
+    parser.add_argument("--no-kafka", action="store_true")
+    options = parser.parse_args()
+    signal.signal(signal.SIGTERM, _end)
+    signal.signal(signal.SIGINT, _end)
+    try:
+        with contextlib.ExitStack() as stack:
+            folder = options.folder.resolve() if options.folder else stack.enter_context(_temporary_folder())
+            if not options.no_kafka:
+                fetch_jars()
+            addresses, processes = stack.enter_context(
+                running(
+                    folder,
+                    postgres_port=options.postgres_port,
+                    kafka_port=options.kafka_port,
+                    with_kafka=not options.no_kafka,
+                )
+            )
+            sys.stdout.write(json.dumps(addresses) + "\n")
+            sys.stdout.flush()
+            _serve_until_stdin_closes(processes)
+    except (KafkaError, PostgresError) as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
