@@ -1,0 +1,49 @@
+"""The chart of accounts, by what an account is. Their numbers in the database are the repository's matter."""
+
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import NamedTuple
+from uuid import UUID
+
+
+class Kind(StrEnum):
+    """What an account stands for. `bank` is what we have; all others are what we owe to somebody."""
+
+    BANK = "bank"
+    FUND = "fund"
+    RETURNED = "returned"
+    CLAIMED = "claimed"
+    ALLOTMENT = "allotment"
+
+
+class Account(NamedTuple):
+    """An account of one fund; an allotment also has its child and its last day."""
+
+    kind: Kind
+    fund_id: UUID
+    child_id: UUID | None = None
+    expires_on: date | None = None
+
+
+@dataclass(slots=True)
+class Balance:
+    """Sums since the beginning, and what open holds reserve. All in tiyn."""
+
+    credited: int = 0
+    debited: int = 0
+    held: int = 0
+
+    @property
+    def free(self) -> int:
+        """What can still be spent from an account that we owe."""
+        return self.credited - self.debited - self.held
+
+
+class Posting(NamedTuple):
+    """One amount from one account to another of the same fund: it cannot be unbalanced."""
+
+    operation_id: UUID
+    debit: Account
+    credit: Account
+    amount_tiyn: int

@@ -1,0 +1,194 @@
+"""The one function that decides money: a snapshot, commands in their order and a day in; what to write out.
+
+A batch is decided exactly as its commands would be one by one. A command that cannot be done never touches
+its neighbors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+from uuid import UUID
+
+from wallet.domain.accounts import Account, Kind
+from wallet.domain.books import Books, EnrollmentEnd, MonthAnswer, Snapshot, fund_account, open_books
+from wallet.domain.funding import Need, find_funding
+from wallet.domain.holds import Hold, Terms, cost, covered, earlier
+from wallet.domain.operations import (
+    Allot,
+    Allotted,
+    Command,
+    Declined,
+    Deposit,
+    Deposited,
+    Held,
+    HoldMonth,
+    Mismatched,
+    Operation,
+    Recorded,
+    Reduce,
+    Release,
+    Released,
+    Result,
+    Share,
+    digest,
+)
+from wallet.domain.programs import Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """One result for each command, and the books to be written."""
+
+    results: list[Result]
+    books: Books
+
+
+def decide(snapshot: Snapshot, commands: Sequence[Command], today: date) -> Decision:
+    """Decide a batch. Pure: the same input always gives the same decision."""
+    books = open_books(snapshot, today)
+    return Decision([_decide_one(books, command) for command in commands], books)
+
+
+def _decide_one(books: Books, command: Command) -> Result:
+    fingerprint = digest(command)
+    before = books.recorded.get(command.identity) or books.snapshot.recorded.get(command.identity)
+    if before is not None:
+        return before.result if before.digest == fingerprint else Mismatched(command.identity)
+    result = _perform(books, command)
+    if not isinstance(result, Mismatched):
+        child_id = None if isinstance(command, Deposit) else command.child_id
+        books.recorded[command.identity] = Recorded(fingerprint, result)
+        books.operations.append(Operation(command.id, command.identity, fingerprint, child_id, result))
+    return result
+
+
+def _perform(books: Books, command: Command) -> Result:
+    match command:
+        case Deposit():
+            return _deposit(books, command)
+        case Allot():
+            return _allot(books, command)
+    enrollment = _enrollment(books, command.enrollment_id, command.child_id)
+    if enrollment.child_id != command.child_id:
+        return Mismatched(command.identity)
+    match command:
+        case HoldMonth():
+            return _hold(books, command, enrollment)
+        case Reduce():
+            return _reduce(books, command, enrollment)
+        case Release():
+            return _release(books, command, enrollment)
+
+
+def _deposit(books: Books, command: Deposit) -> Result:
+    fund = books.snapshot.funds.get(command.fund_id)
+    if fund is None:
+        return Declined("fund_not_found", command.amount_tiyn)
+    bank = Account(Kind.BANK, fund.id)
+    received = books.balances[bank].debited if bank in books.balances else 0
+    if received + command.amount_tiyn > fund.budget_tiyn:
+        return Declined("over_budget", received + command.amount_tiyn - fund.budget_tiyn)
+    books.move(command.id, bank, fund_account(fund.id), command.amount_tiyn)
+    return Deposited(command.amount_tiyn)
+
+
+def _allot(books: Books, command: Allot) -> Result:
+    fund = books.snapshot.funds.get(command.fund_id)
+    if fund is None or fund.mode is not Mode.AHEAD:
+        return Declined("fund_not_found", command.amount_tiyn)
+    entitled = any(
+        entitlement.program_id == fund.program_id and entitlement.until >= books.today
+        for entitlement in books.snapshot.entitlements.get(command.child_id, ())
+    )
+    if not entitled:
+        return Declined("not_entitled", command.amount_tiyn)
+    allotment = Account(Kind.ALLOTMENT, fund.id, command.child_id, command.expires_on)
+    if allotment in books.balances:
+        return Declined("already_allotted", 0)
+    free = books.free(fund_account(fund.id))
+    if free < command.amount_tiyn:
+        return Declined("no_money", command.amount_tiyn - free)
+    books.move(command.id, fund_account(fund.id), allotment, command.amount_tiyn)
+    return Allotted(command.amount_tiyn)
+
+
+def _hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Result:
+    books.enrollments.setdefault(command.enrollment_id, enrollment)
+    hold = books.holds.get(command.enrollment_id, {}).get(command.month)
+    if hold is None:
+        made = _make_hold(books, command, enrollment)
+        if isinstance(made, Declined):
+            answer = MonthAnswer(command.child_id, command.attempt, "declined", made.code, made.missing_tiyn)
+            books.answer(command.enrollment_id, command.month, answer)
+            return made
+        books.open_hold(made)
+        hold = made
+    # A later attempt finds the month already held: what is held stands.
+    answer = MonthAnswer(command.child_id, command.attempt, "held", hold_id=hold.id)
+    books.answer(command.enrollment_id, command.month, answer)
+    shares = tuple(Share(layer.program_id, layer.account.fund_id, layer.amount_tiyn) for layer in hold.layers)
+    return Held(hold.id, hold.amount_tiyn, shares)
+
+
+def _make_hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Hold | Declined:
+    until = earlier(command.covers_until, enrollment.ends_on)
+    lessons = covered(command.lessons, command.covers_from, until)
+    if enrollment.released or not lessons:
+        return Declined("month_closed", 0)
+    days = [lesson.on for lesson in lessons]
+    amount = cost(command.price_tiyn, len(lessons), len(command.lessons))
+    funding = find_funding(books, Need(command, amount, min(days), max(days)))
+    if isinstance(funding, Declined):
+        return funding
+    terms = Terms(
+        provider_id=command.provider_id,
+        group_id=command.group_id,
+        direction=command.direction,
+        price_tiyn=command.price_tiyn,
+        lessons=command.lessons,
+        covers_from=command.covers_from,
+        covers_until=until,
+        rules=funding.rules,
+    )
+    return Hold(
+        id=command.id,
+        child_id=command.child_id,
+        enrollment_id=command.enrollment_id,
+        month=command.month,
+        attempt=command.attempt,
+        terms=terms,
+        layers=funding.layers,
+    )
+
+
+def _reduce(books: Books, command: Reduce, enrollment: EnrollmentEnd) -> Result:
+    """A second end may only be earlier; of a later one nothing comes."""
+    if enrollment.ends_on is not None and enrollment.ends_on <= command.on:
+        return Released(0)
+    books.enrollments[command.enrollment_id] = enrollment._replace(ends_on=command.on)
+    released = 0
+    for hold in list(books.holds.get(command.enrollment_id, {}).values()):
+        lessons = covered(
+            hold.terms.lessons, hold.terms.covers_from, earlier(hold.terms.covers_until, command.on)
+        )
+        if not lessons:
+            released += books.close_hold(command.id, hold, "ended")
+            continue
+        keep = cost(hold.terms.price_tiyn, len(lessons), len(hold.terms.lessons))
+        released += books.shrink_hold(command.id, hold, keep)
+    return Released(released)
+
+
+def _release(books: Books, command: Release, enrollment: EnrollmentEnd) -> Result:
+    books.enrollments[command.enrollment_id] = enrollment._replace(released=True)
+    holds = list(books.holds.get(command.enrollment_id, {}).values())
+    return Released(sum(books.close_hold(command.id, hold, command.reason) for hold in holds))
+
+
+def _enrollment(books: Books, enrollment_id: UUID, child_id: UUID) -> EnrollmentEnd:
+    """What is remembered of the enrollment; one never heard of belongs to the child of the first request."""
+    return (
+        books.enrollments.get(enrollment_id)
+        or books.snapshot.enrollments.get(enrollment_id)
+        or EnrollmentEnd(child_id)
+    )

@@ -1,0 +1,140 @@
+"""Who pays for a month: the programs that may, in their order, and the money of their funds."""
+
+from datetime import date
+from typing import NamedTuple
+from uuid import UUID
+
+from wallet.domain.accounts import Account, Kind
+from wallet.domain.books import Books, fund_account
+from wallet.domain.holds import FrozenRules, Layer
+from wallet.domain.operations import Declined, HoldMonth
+from wallet.domain.programs import Entitlement, Mode, Program, Rules
+
+# How far a program came before it had to say no: of several, the farthest is the reason worth telling.
+_REASONS = (
+    "not_entitled",
+    "program_not_running",
+    "direction_not_paid",
+    "clubs_limit_reached",
+    "price_above_rate",
+)
+
+
+class Payer(NamedTuple):
+    """A program that may pay, by the rules in force."""
+
+    program: Program
+    rules: Rules
+
+
+class Need(NamedTuple):
+    """What is to be paid: the amount, for lessons from the first to the last of these days."""
+
+    command: HoldMonth
+    amount_tiyn: int
+    first: date
+    last: date
+
+
+class _Purse(NamedTuple):
+    """Money a program can spend on the child, sorted in the order in which it is spent."""
+
+    place: int
+    program_id: UUID
+    expires_on: date
+    fund_id: UUID
+    account: Account
+    available_tiyn: int
+
+
+class Funding(NamedTuple):
+    """The layers that pay a need, and the rules of the programs they come from."""
+
+    layers: tuple[Layer, ...]
+    rules: tuple[FrozenRules, ...]
+
+
+def find_funding(books: Books, need: Need) -> Funding | Declined:
+    """The layers that pay the whole need, or why not. Changes nothing."""
+    payers = _find_payers(books, need)
+    if isinstance(payers, Declined):
+        return payers
+    layers: list[Layer] = []
+    left = need.amount_tiyn
+    for purse in sorted(_purses(books, need, payers)):
+        part = min(purse.available_tiyn, left)
+        if part > 0:
+            layers.append(Layer(purse.account, purse.program_id, part))
+            left -= part
+    if left:
+        return Declined("no_money", left)
+    paying = {layer.program_id for layer in layers}
+    rules = tuple(
+        FrozenRules(payer.program.id, payer.rules.version, payer.rules.evidence, payer.rules.charge)
+        for payer in payers
+        if payer.program.id in paying
+    )
+    return Funding(tuple(layers), rules)
+
+
+def _find_payers(books: Books, need: Need) -> list[Payer] | Declined:
+    payers: dict[UUID, Payer] = {}
+    reached, missing = 0, need.amount_tiyn
+    for entitlement in books.snapshot.entitlements.get(need.command.child_id, ()):
+        verdict = _judge(books, need, entitlement)
+        if isinstance(verdict, Payer):
+            payers[verdict.program.id] = verdict
+            continue
+        stage = _REASONS.index(verdict.code)
+        if stage > reached or (stage == reached and verdict.missing_tiyn < missing):
+            reached, missing = stage, verdict.missing_tiyn
+    if not payers:
+        return Declined(_REASONS[reached], missing)
+    return sorted(payers.values(), key=lambda payer: (payer.program.place, payer.program.id))
+
+
+def _judge(books: Books, need: Need, entitlement: Entitlement) -> Payer | Declined:
+    """Whether this entitlement lets its program pay; every lesson's day counts, not today."""
+    command = need.command
+    if not entitlement.starts_on <= need.first <= need.last <= entitlement.until:
+        return Declined("not_entitled", need.amount_tiyn)
+    program = books.snapshot.programs.get(entitlement.program_id)
+    rules = program.rules_on(need.first, need.last) if program else None
+    if program is None or rules is None:
+        return Declined("program_not_running", need.amount_tiyn)
+    if rules.directions and command.direction not in rules.directions:
+        return Declined("direction_not_paid", need.amount_tiyn)
+    clubs = sum(
+        any(layer.program_id == program.id for layer in hold.layers)
+        for hold in books.held_months.get((command.child_id, command.month), ())
+    )
+    if clubs >= rules.clubs_per_child_max:
+        return Declined("clubs_limit_reached", need.amount_tiyn)
+    ceiling = rules.monthly_rate_tiyn * entitlement.coefficient_percent // 100
+    if command.price_tiyn > ceiling:
+        return Declined("price_above_rate", command.price_tiyn - ceiling)
+    return Payer(program, rules)
+
+
+def _purses(books: Books, need: Need, payers: list[Payer]) -> list[_Purse]:
+    """All money that may pay lessons until the last one: allotments, and what `on_hold` funds have free."""
+    child_id = need.command.child_id
+    purses: list[_Purse] = []
+    for payer in payers:
+        place, program_id = payer.program.place, payer.program.id
+        for fund in books.funds_by_program.get(program_id, ()):
+            if fund.mode is Mode.ON_HOLD and fund.last_capture_on >= need.last:
+                account = Account(Kind.ALLOTMENT, fund.id, child_id, fund.last_capture_on)
+                available = books.free(fund_account(fund.id))
+                purses.append(_Purse(place, program_id, fund.last_capture_on, fund.id, account, available))
+        for account in books.allotments.get(child_id, ()):
+            allotting = books.snapshot.funds[account.fund_id]
+            expires_on = account.expires_on or allotting.last_capture_on
+            if (
+                allotting.mode is Mode.AHEAD
+                and allotting.program_id == program_id
+                and min(expires_on, allotting.last_capture_on) >= need.last
+            ):
+                available = books.free(account)
+                purses.append(_Purse(place, program_id, expires_on, allotting.id, account, available))
+    return purses

@@ -1,0 +1,74 @@
+"""Programs with their effective-dated rules, the funds behind them, and which child they pay for."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+
+class Mode(StrEnum):
+    """When the money of a fund becomes a child's."""
+
+    AHEAD = "ahead"
+    """Allotted by funding runs, until a day."""
+    ON_HOLD = "on_hold"
+    """Drawn from the fund at the moment of the hold, and back to it on release."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """The rules of a program from a day on, until the next version."""
+
+    version: int
+    valid_from: date
+    directions: frozenset[str]
+    """Empty: every direction."""
+    monthly_rate_tiyn: int
+    clubs_per_child_max: int
+    evidence: Mapping[str, Any]
+    """Which sources make a lesson count, and until when they may speak. Frozen in each hold."""
+    charge: Mapping[str, Any]
+    """How counted lessons become money. Frozen in each hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """What a funder pays for. `place` orders the programs that pay for the same child."""
+
+    id: UUID
+    place: int
+    starts_on: date
+    ends_on: date
+    """Last day."""
+    rules: tuple[Rules, ...]
+
+    def rules_on(self, first: date, last: date) -> Rules | None:
+        """The rules for services from `first` to `last`: those in force at the first of them."""
+        if not self.starts_on <= first <= last <= self.ends_on:
+            return None
+        in_force = [rules for rules in self.rules if rules.valid_from <= first]
+        return max(in_force, key=lambda rules: rules.valid_from, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Fund:
+    """One budget line of one funder in a program."""
+
+    id: UUID
+    program_id: UUID
+    mode: Mode
+    budget_tiyn: int
+    last_capture_on: date
+    """Lessons after this day cannot be paid from it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entitlement:
+    """A program may pay for this child from a day until a last day."""
+
+    program_id: UUID
+    starts_on: date
+    until: date
+    coefficient_percent: int
