@@ -81,7 +81,7 @@ class Transaction:
         """Run a statement on this transaction's connection."""
         return await self.connection.execute(statement, parameters)
 
-    async def driver(self) -> asyncpg.Connection[asyncpg.Record]:
+    async def driver(self) -> "asyncpg.Connection[asyncpg.Record]":
         """The asyncpg connection underneath, in the same transaction: for COPY and arrays of rows."""
         raw = await self.connection.get_raw_connection()
         driver: asyncpg.Connection[asyncpg.Record] = raw.driver_connection  # type: ignore[assignment] # untyped there

@@ -1,7 +1,7 @@
 """The principal of a request, and the projection of grants it is made of.
 
-Enrollment owns guardians', administrators' and auditors' grants, clubs owns those of providers' staff; every
-service keeps this projection of them, fed by `describe_grant` and, with a child's full state, `describe_guardians`.
+Enrollment owns guardians', administrators' and auditors' grants, clubs owns those of providers' staff. Every
+service keeps this projection of them, fed by `describe_grant` and (a child's guardians) `describe_guardians`.
 """
 
 from collections.abc import Iterable

@@ -1,0 +1,82 @@
+"""What an endpoint can ask for by its parameters: the transaction, who calls, and their language.
+
+The transaction is committed before the answer is sent (`scope="function"`): an answer is never ahead of the
+truth. Nobody is given a transaction without a good token.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+from uuid import UUID
+
+import structlog
+from fastapi import Depends, Request
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.database import Transaction
+from shared.http.problems import RefusedError
+from shared.http.wiring import cause_of, wiring_of
+from shared.security import Principal, TokenRefusedError, principal_of
+from shared.texts import LanguageCode, negotiate
+
+DATABASE_WAIT_SECONDS = 2.5
+
+log = structlog.get_logger()
+_bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="OIDC access token")
+
+
+async def _authenticate(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> UUID:
+    if credentials is None:
+        raise _unauthenticated("token_missing")
+    try:
+        return await wiring_of(request.scope).verifier.person_id(credentials.credentials)
+    except TokenRefusedError as refusal:
+        log.info("token_refused", reason=str(refusal))
+        raise _unauthenticated("token_invalid") from None
+
+
+def _unauthenticated(code: str) -> RefusedError:
+    challenge = "Bearer" if code == "token_missing" else 'Bearer error="invalid_token"'
+    return RefusedError(401, code, headers={"WWW-Authenticate": challenge})
+
+
+Person = Annotated[UUID, Depends(_authenticate)]
+"""The id of who is signed in, without a look at the database."""
+
+
+@contextlib.asynccontextmanager
+async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
+    """A transaction because of this request. Gives up soon if the database cannot be had."""
+    edge = wiring_of(request.scope).edge
+    async with contextlib.AsyncExitStack() as stack:
+        async with asyncio.timeout(DATABASE_WAIT_SECONDS):
+            tx = await stack.enter_async_context(edge.transaction(cause_of(request.scope)))
+        yield tx
+
+
+async def _transaction(request: Request, _: Person) -> AsyncIterator[Transaction]:
+    async with open_transaction(request) as tx:
+        yield tx
+
+
+Tx = Annotated[Transaction, Depends(_transaction, scope="function")]
+"""The transaction of the request, committed when the endpoint has returned and rolled back when it raised."""
+
+
+async def _principal(tx: Tx, person_id: Person) -> Principal:
+    return await principal_of(tx, person_id)
+
+
+Signed = Annotated[Principal, Depends(_principal, scope="function")]
+"""Who is signed in, with the grants they have in this very transaction."""
+
+
+async def _language(request: Request) -> LanguageCode:
+    return negotiate(request.headers.get("accept-language", ""))
+
+
+Language = Annotated[LanguageCode, Depends(_language)]
+"""The reader's language by Accept-Language; Kazakh unless they ask for another."""

@@ -1,0 +1,71 @@
+"""The app of a service: its API between the layers that every request passes through."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from typing import Protocol
+
+from fastapi import APIRouter, FastAPI
+
+from shared.edge import Edge
+from shared.http.limits import Limits
+from shared.http.observation import Observation
+from shared.http.operations import add_operations
+from shared.http.problems import handle_errors
+from shared.http.wiring import Wiring
+from shared.security import IssuerKeys, TokenVerifier
+from shared.settings import Settings
+from shared.texts import Texts
+
+
+class Served(Protocol):
+    """What the app needs to know of a service; `shared.service.Service` is one."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def package(self) -> str: ...
+    @property
+    def api(self) -> APIRouter: ...
+
+
+def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozenset[str]) -> FastAPI:
+    """Put the app together. Opens nothing: `edge` is the caller's, the doorbell runs while the app does.
+
+    `heads` are the migrations this code was written for; `/readyz` compares them with the database's.
+    """
+    app = FastAPI(
+        title=f"Social wallet: {service.name}",
+        version="1",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=_lifespan,
+        redirect_slashes=False,
+    )
+    app.state.heads = heads
+    app.state.wiring = Wiring(
+        service=service.name,
+        settings=settings,
+        edge=edge,
+        verifier=TokenVerifier(settings.issuer, settings.audience, IssuerKeys(settings.jwks_url)),
+        texts=Texts.of(service.package),
+    )
+    app.include_router(service.api)
+    add_operations(app)
+    handle_errors(app)
+    app.add_middleware(Limits)
+    app.add_middleware(Observation)
+    return app
+
+
+@contextlib.asynccontextmanager
+async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
+    wiring: Wiring = app.state.wiring
+    bell = asyncio.create_task(wiring.edge.doorbell.run())
+    try:
+        yield
+    finally:
+        bell.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await bell
