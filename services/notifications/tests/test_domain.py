@@ -1,0 +1,304 @@
+"""The rules of who is told what and when, and that every text is there in every language. No servers."""
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, time, timedelta
+from importlib import resources
+from io import BytesIO
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from babel.messages.pofile import read_po
+from hypothesis import given
+from hypothesis import strategies as st
+
+from notifications import texts
+from notifications.domain import (
+    ATTEMPTS_MAX,
+    CHANNELS,
+    TOPICS,
+    Copy,
+    EnrollmentSeen,
+    Kind,
+    Language,
+    MonthMoney,
+    News,
+    Preferences,
+    QuietHours,
+    Recipient,
+    email_address,
+    is_still_news,
+    pause_after,
+    phone_number,
+    tell,
+)
+from shared.clock import CIVIL, civil_moment
+from shared.errors import InvalidError
+
+NOON = civil_moment(date(2026, 9, 7), time(12))
+LATER = NOON + timedelta(minutes=1)
+GROUP = {"kk": "Робототехника тобы", "ru": "Группа робототехники", "en": "Robotics"}
+VALUES: Mapping[str, Any] = {
+    "group": GROUP,
+    "ahead": 2,
+    "starts_on": "2026-09-10",
+    "until": "2026-09-09T09:00:00+00:00",
+    "on": "2026-10-01",
+    "grace_ends_on": "2026-10-10",
+    "month": "2026-10",
+    "missing_tiyn": 450_000,
+    "code": "no_money",
+    "ended_code": "no_money",
+}
+
+
+def news(kind: Kind, at: datetime = NOON, **values: object) -> News:
+    return News(uuid4(), kind, at, uuid4(), uuid4(), uuid4(), values)
+
+
+def person(*reachable: Any, **preferences: Any) -> Recipient:  # noqa: ANN401 - whatever Preferences takes
+    return Recipient(uuid4(), frozenset(reachable), Preferences(**preferences))
+
+
+# Who is told, and when.
+
+
+def test_every_guardian_is_told_in_the_inbox_even_without_contacts() -> None:
+    told = tell(news(Kind.CONFIRMED), [person(), person()], NOON)
+    assert [one.copies for one in told] == [(), ()]
+
+
+def test_a_copy_leaves_through_each_channel_that_has_a_contact_and_is_wanted_for_the_topic() -> None:
+    only_sms_about_money = dict.fromkeys(TOPICS, frozenset(CHANNELS)) | {"money": frozenset({"sms"})}
+    reached = person("email", "sms", topics=only_sms_about_money)
+    assert tell(news(Kind.MONTH_UNFUNDED), [reached], NOON)[0].copies == (Copy("sms", NOON),)
+    assert tell(news(Kind.CONFIRMED), [reached], NOON)[0].copies == (Copy("email", NOON), Copy("sms", NOON))
+    assert tell(news(Kind.CONFIRMED), [person("email")], NOON)[0].copies == (Copy("email", NOON),)
+
+
+@pytest.mark.parametrize(
+    ("hours", "at", "leaves_at"),
+    [
+        (QuietHours(), datetime(2026, 9, 7, 20, 59, 59, tzinfo=CIVIL), None),
+        (QuietHours(), datetime(2026, 9, 7, 21, tzinfo=CIVIL), datetime(2026, 9, 8, 8, tzinfo=CIVIL)),
+        (QuietHours(), datetime(2026, 9, 8, 3, tzinfo=CIVIL), datetime(2026, 9, 8, 8, tzinfo=CIVIL)),
+        (QuietHours(), datetime(2026, 9, 8, 8, tzinfo=CIVIL), None),
+        (QuietHours(), datetime(2026, 12, 31, 23, tzinfo=CIVIL), datetime(2027, 1, 1, 8, tzinfo=CIVIL)),
+        (
+            QuietHours(time(13), time(14)),
+            datetime(2026, 9, 7, 13, 30, tzinfo=CIVIL),
+            datetime(2026, 9, 7, 14, tzinfo=CIVIL),
+        ),
+        (QuietHours(time(8), time(8)), datetime(2026, 9, 7, 8, tzinfo=CIVIL), None),
+    ],
+)
+def test_quiet_hours_are_civil_hours(hours: QuietHours, at: datetime, leaves_at: datetime | None) -> None:
+    moment = at.astimezone(UTC)
+    assert hours.over(moment) == (leaves_at.astimezone(UTC) if leaves_at else moment)
+
+
+@given(
+    st.times(),
+    st.times(),
+    st.integers(0, 7 * 24 * 3600).map(lambda seconds: NOON + timedelta(seconds=seconds)),
+)
+def test_after_the_quiet_hours_it_is_not_quiet_and_within_a_day(
+    starts_at: time, ends_at: time, moment: datetime
+) -> None:
+    hours = QuietHours(starts_at, ends_at)
+    leaves_at = hours.over(moment)
+    assert moment <= leaves_at <= moment + timedelta(days=1)
+    assert hours.over(leaves_at) == leaves_at
+
+
+# What is news.
+
+
+def test_the_first_that_is_heard_of_an_enrollment_is_news() -> None:
+    assert is_still_news(news(Kind.CONFIRMED), None, NOON)
+
+
+def test_news_that_are_older_than_what_was_told_are_not_told() -> None:
+    canceled = EnrollmentSeen(Kind.CANCELED, LATER)
+    assert not is_still_news(news(Kind.SEAT_QUEUED, NOON), canceled, LATER)
+    assert is_still_news(news(Kind.CANCELED, LATER), EnrollmentSeen(Kind.SEAT_QUEUED, NOON), LATER)
+
+
+@pytest.mark.parametrize("over", [Kind.REJECTED, Kind.REJECTED_SHORT, Kind.CANCELED, Kind.ENDED])
+def test_a_rejection_is_told_once_though_two_services_tell_of_it(over: Kind) -> None:
+    assert not is_still_news(
+        news(Kind.REJECTED, LATER, code="group_closed"), EnrollmentSeen(over, NOON), LATER
+    )
+
+
+def test_who_left_the_queue_is_not_told_that_the_place_is_gone() -> None:
+    assert not is_still_news(news(Kind.REJECTED, NOON, code="queue_left"), None, NOON)
+
+
+def test_an_offer_that_has_lapsed_meanwhile_is_not_told() -> None:
+    offer = news(Kind.SEAT_OFFERED, NOON, until=LATER.isoformat())
+    assert is_still_news(offer, None, NOON)
+    assert not is_still_news(offer, None, LATER)
+
+
+def test_the_money_of_a_month_is_news_only_after_there_was_none() -> None:
+    state, told = MonthMoney().funded(NOON)
+    assert not told
+    state, told = MonthMoney().unfunded(NOON, 500)
+    assert told
+    state, told = state.unfunded(NOON, 500)
+    assert not told, "asked again, declined again: the same"
+    state, told = state.unfunded(NOON, 300)
+    assert told, "another amount is missing"
+    state, told = state.funded(LATER)
+    assert told
+    assert not state.funded(LATER)[1]
+
+
+def test_the_older_of_two_answers_about_a_month_never_speaks_last() -> None:
+    funded, _ = MonthMoney().funded(LATER)
+    assert funded.unfunded(NOON, 500) == (funded, False)
+    unfunded, _ = MonthMoney().unfunded(LATER, 500)
+    assert unfunded.funded(NOON) == (unfunded, False)
+
+
+# Deliveries that fail, and contacts.
+
+
+def test_pauses_grow_and_attempts_are_bounded() -> None:
+    pauses = [pause_after(attempts) for attempts in range(1, ATTEMPTS_MAX + 1)]
+    assert pauses[-1] is None
+    growing = [pause for pause in pauses if pause is not None]
+    assert len(growing) == ATTEMPTS_MAX - 1
+    assert growing == sorted(growing)
+    assert timedelta(hours=12) < sum(growing, timedelta()) < timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    "address", ["aigerim@example.kz", "a.b+c@sub.example.kz", f"{'a' * 64}@example.kz", "A@Example.KZ"]
+)
+def test_a_plain_address_is_taken(address: str) -> None:
+    local, _, domain = address.partition("@")
+    assert email_address(address) == f"{local}@{domain.lower()}"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "", "a", "@b.kz", "a@", "a@b", "a b@c.kz", "a@b.kz\n", "a\r\nBcc: x@y.kz", "а@б.қаз", "a@b..kz",
+        ".a@b.kz", "a@-b.kz", f"{'a' * 65}@example.kz", "a@b.kz,c@d.kz", "<a@b.kz>", "a@b.kz\x00",
+        f"a@{'b' * 60}.{'c' * 60}.{'d' * 60}.{'e' * 60}.{'f' * 60}.kz", "a@127.0.0.1",
+    ],
+)  # fmt: skip
+def test_what_is_not_an_address_is_refused(address: str) -> None:
+    with pytest.raises(InvalidError, match="email_invalid"):
+        email_address(address)
+
+
+@pytest.mark.parametrize("given", ["+77011234567", "8 701 123 45 67", "7011234567", "+7 (701) 123-45-67"])
+def test_a_number_of_kazakhstan_is_understood_as_people_write_it(given: str) -> None:
+    assert phone_number(given) == "+77011234567"
+
+
+@pytest.mark.parametrize("given", ["", "112", "abc", "+7701123456", "+77011234567 ext. 5", "9" * 300, "\x00"])
+def test_what_is_not_a_number_is_refused(given: str) -> None:
+    with pytest.raises(InvalidError, match="phone_invalid"):
+        phone_number(given)
+
+
+# The words.
+
+
+def entries(language: str) -> dict[str, tuple[str, ...]]:
+    source = resources.files("notifications").joinpath("locales", language, "messages.po").read_bytes()
+    return {
+        (one.id if isinstance(one.id, str) else one.id[0]): (
+            (one.string,) if isinstance(one.string, str) else tuple(one.string or ())
+        )
+        for one in read_po(BytesIO(source), locale=language)
+        if one.id
+    }
+
+
+def test_no_text_is_missing_in_any_language() -> None:
+    kk, ru, en = (entries(language) for language in texts.LANGUAGES)
+    assert kk.keys() == ru.keys() == en.keys()
+    assert all(forms and all(forms) for catalog in (kk, ru, en) for forms in catalog.values())
+    assert {f"message.{kind}.{part}" for kind in Kind for part in ("title", "body")} <= kk.keys()
+
+
+def test_no_text_is_equal_in_two_languages() -> None:
+    kk, ru, en = (entries(language) for language in texts.LANGUAGES)
+    for msgid in kk:
+        assert len({kk[msgid], ru[msgid], en[msgid]}) == 3, msgid
+
+
+def test_each_reason_says_what_to_do() -> None:
+    reasons = {msgid for msgid in entries("kk") if not msgid.startswith("message.")}
+    assert {f"{msgid}.action" for msgid in reasons if not msgid.endswith(".action")} <= reasons
+
+
+@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("kind", Kind)
+def test_each_message_is_written_out_in_each_language(kind: Kind, language: Language) -> None:
+    rendered = texts.render(kind, VALUES if kind is Kind.SEAT_QUEUED else without_count(), language)
+    assert "{" not in rendered.title + rendered.body
+    assert "message." not in rendered.title + rendered.body
+    assert "\n" not in rendered.title
+
+
+def without_count() -> dict[str, Any]:
+    return {name: value for name, value in VALUES.items() if name != "ahead"}
+
+
+@pytest.mark.parametrize(
+    ("language", "ahead", "said"),
+    [
+        ("kk", 1, "Алда 1 бала тұр"),
+        ("kk", 5, "Алда 5 бала тұр"),
+        ("ru", 1, "Впереди 1 ребёнок."),
+        ("ru", 2, "Впереди 2 ребёнка."),
+        ("ru", 5, "Впереди 5 детей."),
+        ("ru", 11, "Впереди 11 детей."),
+        ("ru", 21, "Впереди 21 ребёнок."),
+        ("ru", 22, "Впереди 22 ребёнка."),
+        ("en", 1, "1 child is ahead"),
+        ("en", 2, "2 children are ahead"),
+    ],
+)
+def test_what_is_counted_takes_the_plural_of_the_language(language: Language, ahead: int, said: str) -> None:
+    assert said in texts.render(Kind.SEAT_QUEUED, {"group": GROUP, "ahead": ahead}, language).body
+
+
+@pytest.mark.parametrize(
+    ("language", "tiyn", "written"),
+    [
+        ("kk", 1_875_000, "18\u00a0750\u00a0₸"),
+        ("ru", 1_875_000, "18\u00a0750\u00a0₸"),
+        ("en", 1_875_000, "18,750\u00a0₸"),
+        ("kk", 1_875_005, "18\u00a0750,05\u00a0₸"),
+        ("en", 2**53 - 1, "90,071,992,547,409.91\u00a0₸"),
+    ],
+)
+def test_money_is_written_in_tenge_as_the_language_does(language: Language, tiyn: int, written: str) -> None:
+    assert texts.money(tiyn, language) == written
+
+
+def test_days_months_and_moments_are_civil_and_in_words() -> None:
+    body = texts.render(Kind.SEAT_OFFERED, without_count(), "ru").body
+    assert "10 сентября 2026" in body
+    assert "9 сентября 2026, 14:00" in body, "UTC 09:00 is 14:00 in Almaty"
+    assert "2026 жылғы қазан айына" in texts.render(Kind.MONTH_UNFUNDED, without_count(), "kk").title
+
+
+def test_a_code_without_a_text_of_its_own_still_says_something() -> None:
+    said = texts.render(Kind.REJECTED, {"group": GROUP, "code": "newer_than_us"}, "en").body
+    assert "could not be fulfilled" in said
+    ended = texts.render(Kind.ENDED, {"group": GROUP, "on": "2026-10-01", "ended_code": "moved"}, "en").body
+    assert ended.endswith("stay as they are.")
+
+
+def test_a_name_with_line_breaks_stays_one_line() -> None:
+    names = dict.fromkeys(GROUP, "Робот\r\nBcc: all")
+    title = texts.render(Kind.CONFIRMED, without_count() | {"group": names}, "en").title
+    assert title == "Робот Bcc: all: enrolled"
