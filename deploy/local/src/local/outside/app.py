@@ -1,0 +1,43 @@
+"""The HTTP application of the outside world, and who may talk to it: this machine only."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from ipaddress import ip_address
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import PlainTextResponse
+
+from local.outside import catchers, register
+from local.outside import issuer as identity
+from local.outside.store import Store
+
+_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
+
+
+def create(store: Store, *, url: str, smtp_port: int) -> FastAPI:
+    """The application that answers at `url`."""
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        async with catchers.mail_server(store, smtp_port):
+            yield
+
+    app = FastAPI(title="The outside world, in development", lifespan=lifespan, docs_url=None, redoc_url=None)
+    app.middleware("http")(_loopback_only)
+    app.include_router(identity.routes(identity.Issuer(url, store)))
+    app.include_router(register.routes())
+    app.include_router(catchers.routes(store))
+
+    @app.get("/readyz")
+    async def ready() -> dict[str, str]:
+        return {"status": "ready"}
+
+    return app
+
+
+async def _loopback_only(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+    """Tokens for the asking stay on this machine; the Host is checked because web pages can rebind names."""
+    host = request.headers.get("host", "").rpartition(":")[0] or request.headers.get("host", "")
+    if host not in _NAMES or request.client is None or not ip_address(request.client.host).is_loopback:
+        return PlainTextResponse("loopback only", status_code=403)
+    return await call_next(request)
