@@ -1,0 +1,121 @@
+"""The set of months of a confirmed enrollment: which is asked for when, and what an answer does to it.
+
+One request is open at a time. A yes lets the next be asked, months without money first; a no is never
+followed by the same question, which waits for money, for the eve of the grace's end, or for nothing.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import ClassVar
+from uuid import UUID
+
+from enrollment.domain.calendar import Circumstances, eve_moment, grace_end, next_due
+from enrollment.domain.effects import Effect, FundingRequested, MonthUnfunded
+from enrollment.domain.enrollment import Enrollment, Month, MonthState, State
+from shared.clock import first_day
+
+Asked = tuple[Enrollment, tuple[Effect, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class FundsHeld:
+    """The wallet reserved the month's money; `program_id` is the first that pays."""
+
+    name: ClassVar[str] = "funds_held"
+    month: str
+    attempt: int
+    program_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
+class FundsDeclined:
+    name: ClassVar[str] = "funds_declined"
+    month: str
+    attempt: int
+    code: str
+    missing_tiyn: int
+
+
+def awaited(enrollment: Enrollment, answer: FundsHeld | FundsDeclined) -> Month | None:
+    """The month this answers, if it is the answer waited for: not a late one, not a repeated one."""
+    month = enrollment.month(answer.month)
+    if month is None or month.state is not MonthState.ASKED or month.attempt != answer.attempt:
+        return None
+    return month
+
+
+def held(enrollment: Enrollment, answer: FundsHeld) -> Enrollment | None:
+    """With that month funded, if this is the answer waited for."""
+    asked = awaited(enrollment, answer)
+    if asked is None:
+        return None
+    return enrollment.with_month(Month(asked.month, MonthState.FUNDED, asked.attempt))
+
+
+def declined(
+    enrollment: Enrollment, asked: Month, answer: FundsDeclined, circumstances: Circumstances
+) -> Asked:
+    """With that month unfunded. The first decline begins the grace and is told; later ones are not."""
+    first = asked.grace_ends_on is None
+    grace_ends_on = asked.grace_ends_on or _grace_end(asked.month, circumstances)
+    unfunded = replace(
+        asked,
+        state=MonthState.UNFUNDED,
+        code=answer.code,
+        missing_tiyn=answer.missing_tiyn,
+        grace_ends_on=grace_ends_on,
+    )
+    if _eve_has_come(unfunded, circumstances):
+        unfunded = replace(unfunded, asked_on_eve=True)
+    told = MonthUnfunded(asked.month, answer.code, answer.missing_tiyn, grace_ends_on)
+    live = enrollment.state is State.CONFIRMED
+    return enrollment.with_month(unfunded), (told,) if first and live else ()
+
+
+def _grace_end(month: str, circumstances: Circumstances) -> date:
+    if circumstances.days is None:
+        return max(first_day(month), circumstances.today)
+    return grace_end(month, circumstances.days, circumstances.today)
+
+
+def ask_next(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
+    """Ask for the next month, if it is due, planned, and nothing else is being asked."""
+    if enrollment.waits_for_an_answer:
+        return enrollment, ()
+    due = next_due(enrollment, circumstances)
+    if due is None or not due.planned or due.at > circumstances.now:
+        return enrollment, ()
+    return _ask(enrollment, Month(due.month, MonthState.ASKED, attempt=1))
+
+
+def ask_again(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
+    """Ask once more for the earliest month without money, as a new attempt."""
+    unfunded = enrollment.unfunded
+    if unfunded is None or enrollment.waits_for_an_answer:
+        return enrollment, ()
+    eve = unfunded.asked_on_eve or _eve_has_come(unfunded, circumstances)
+    again = replace(unfunded, state=MonthState.ASKED, attempt=unfunded.attempt + 1, asked_on_eve=eve)
+    return _ask(enrollment, again)
+
+
+def ask_after_yes(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
+    """There is money: ask for what is still unfunded, else for what is due."""
+    if enrollment.state is not State.CONFIRMED:
+        return enrollment, ()
+    if enrollment.unfunded is not None:
+        return ask_again(enrollment, circumstances)
+    return ask_next(enrollment, circumstances)
+
+
+def until(enrollment: Enrollment, on: date) -> Enrollment:
+    """Without the months that begin on or after the first day without the child: the wallet releases them."""
+    return replace(enrollment, months=tuple(one for one in enrollment.months if first_day(one.month) < on))
+
+
+def _ask(enrollment: Enrollment, month: Month) -> Asked:
+    return enrollment.with_month(month), (FundingRequested(month.month, month.attempt),)
+
+
+def _eve_has_come(month: Month, circumstances: Circumstances) -> bool:
+    eve = eve_moment(month)
+    return eve is not None and circumstances.now >= eve
