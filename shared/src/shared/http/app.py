@@ -3,11 +3,14 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI
 
+from shared.approvals import ApprovalKind
 from shared.edge import Edge
+from shared.http import auditing
+from shared.http.approving import approvals_router
 from shared.http.limits import Limits
 from shared.http.observation import Observation
 from shared.http.operations import add_operations
@@ -27,6 +30,8 @@ class Served(Protocol):
     def package(self) -> str: ...
     @property
     def api(self) -> APIRouter: ...
+    @property
+    def approvals(self) -> tuple[ApprovalKind[Any], ...]: ...
 
 
 def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozenset[str]) -> FastAPI:
@@ -52,6 +57,8 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
         texts=Texts.of(service.package),
     )
     app.include_router(service.api)
+    app.include_router(approvals_router(service.approvals))
+    app.include_router(auditing.router)
     add_operations(app)
     handle_errors(app)
     app.add_middleware(Limits)
