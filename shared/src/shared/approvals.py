@@ -133,7 +133,7 @@ class Approvals:
         return await _read(tx, proposal_id)
 
     async def _lock_open(self, tx: Transaction, principal: Principal, proposal_id: UUID) -> Proposal:
-        """The proposal, locked, if this person may decide it now. Of two at once the later sees the other's."""
+        """The proposal, locked, if this person may decide it now. Of two at once one waits."""
         await tx.execute(sa.select(proposals.c.id).filter_by(id=proposal_id).with_for_update())
         row = (await tx.execute(sa.select(proposals).filter_by(id=proposal_id))).mappings().first()
         if row is None or row["kind"] not in self._kinds:

@@ -59,7 +59,7 @@ class Keyring:
         return content.decode()
 
     def blind_index(self, value: str, *, purpose: str) -> bytes:
-        """The same bytes for the same value and purpose: for UNIQUE and look-ups, no use without the pepper."""
+        """The same bytes for the same value and purpose: for UNIQUE and look-ups, useless alone."""
         message = len(purpose).to_bytes(2) + purpose.encode() + value.encode()
         return hmac.digest(self.pepper, message, hashlib.sha256)
 
