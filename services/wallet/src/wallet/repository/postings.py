@@ -1,0 +1,189 @@
+"""Writes a decided batch, set by set: a handful of statements, whatever its size."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from wallet.domain.accounts import Kind
+from wallet.domain.books import Books
+from wallet.domain.holds import Hold
+from wallet.domain.operations import Allotted, Declined, Deposited, Held, Mismatched, Operation, Released
+from wallet.repository.frozen import write_terms
+from wallet.repository.numbers import Numbers
+from wallet.repository.snapshots import LOCK_ACCOUNTS, Driver
+
+_BATCH = "INSERT INTO batches (posted_at, operations, postings) VALUES ($1, $2, $3) RETURNING id"
+_ALLOTMENTS = """
+INSERT INTO accounts (id, kind, child_id, expires_on)
+SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on
+FROM unnest($1::bigint[], $2::uuid[], $3::date[]) AS row(number, child_id, expires_on)
+RETURNING id, child_id, expires_on
+"""
+_OPERATIONS = """
+INSERT INTO operations (batch_id, id, origin, kind, key, digest, child_id, code, amount_tiyn, hold_id)
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], $8::text[],
+    $9::bigint[], $10::uuid[])
+"""
+_POSTINGS = """
+INSERT INTO postings (operation_id, place, debit_account, credit_account, amount_tiyn)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+"""
+_BALANCES = """
+UPDATE accounts SET credited = accounts.credited + row.credited, debited = accounts.debited + row.debited,
+    held = accounts.held + row.held, version = accounts.version + 1
+FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS row(id, credited, debited, held)
+WHERE accounts.id = row.id
+"""
+_HOLDS = """
+INSERT INTO holds (id, child_id, enrollment_id, month, attempt, open, terms)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::boolean[], $7::jsonb[])
+"""
+_LAYERS = """
+INSERT INTO hold_layers (hold_id, place, account_id, amount_tiyn, released_tiyn)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+"""
+_CHANGED_LAYERS = """
+UPDATE hold_layers SET released_tiyn = row.released_tiyn
+FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS row(hold_id, place, released_tiyn)
+WHERE hold_layers.hold_id = row.hold_id AND hold_layers.place = row.place
+"""
+_CHANGED_HOLDS = """
+UPDATE holds SET open = row.open FROM unnest($1::uuid[], $2::boolean[]) AS row(id, open)
+WHERE holds.id = row.id AND holds.open
+"""
+_ENROLLMENTS = """
+INSERT INTO enrollments (id, child_id, ends_on, released)
+SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::date[], $4::boolean[])
+ON CONFLICT (id) DO UPDATE SET ends_on = excluded.ends_on, released = excluded.released
+WHERE enrollments.child_id = excluded.child_id
+"""
+_MONTHS = """
+INSERT INTO enrollment_months
+    (enrollment_id, month, child_id, attempt, state, code, missing_tiyn, hold_id)
+SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bigint[],
+    $8::uuid[])
+ON CONFLICT (enrollment_id, month) DO UPDATE SET attempt = excluded.attempt, state = excluded.state,
+    code = excluded.code, missing_tiyn = excluded.missing_tiyn, hold_id = excluded.hold_id
+"""
+
+
+class StaleBooksError(RuntimeError):
+    """Rows that were read under lock are not there any more: nothing of the batch may be written."""
+
+
+async def write_books(driver: Driver, books: Books, numbers: Numbers, posted_at: datetime) -> None:
+    """Write the outcome of a batch. Nothing at all if every command was a repetition."""
+    if not books.operations:
+        return
+    batch_id = await driver.fetchval(_BATCH, posted_at, len(books.operations), len(books.postings))
+    await _write_rows(driver, _OPERATIONS, (_operation(one) for one in books.operations), batch_id)
+    await _open_allotments(driver, books, numbers)
+    await _write_rows(driver, _POSTINGS, _posting_rows(books, numbers))
+    await _write_balances(driver, books, numbers)
+    await _write_holds(driver, books, numbers)
+    await _write_enrollments(driver, books)
+
+
+async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[Any]], *first: object) -> int:
+    """Run a statement over the rows, as columns; how many rows it wrote."""
+    columns = [list(column) for column in zip(*rows, strict=True)]
+    if not columns:
+        return 0
+    status = await driver.execute(statement, *first, *columns)
+    return int(status.rsplit(" ", 1)[-1])
+
+
+def _operation(operation: Operation) -> tuple[Any, ...]:
+    code: str | None = None
+    hold_id: UUID | None = None
+    match operation.result:
+        case Declined() as declined:
+            code, amount = declined
+        case Held() as held:
+            hold_id, amount, _ = held
+        case Mismatched():
+            raise ValueError("a mismatch is never recorded")
+        case Deposited(amount) | Allotted(amount) | Released(amount):
+            pass
+    return (
+        operation.id,
+        *operation.identity,
+        operation.digest,
+        operation.child_id,
+        code,
+        amount,
+        hold_id,
+    )
+
+
+async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> None:
+    new = [
+        account
+        for account in books.deltas
+        if account.kind is Kind.ALLOTMENT and account not in numbers.allotments
+    ]
+    if new:
+        rows = await driver.fetch(
+            _ALLOTMENTS,
+            [numbers.fund_numbers[account.fund_id] for account in new],
+            [account.child_id for account in new],
+            [account.expires_on for account in new],
+        )
+        for row in rows:
+            numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"])
+
+
+def _posting_rows(books: Books, numbers: Numbers) -> Iterable[tuple[UUID, int, int, int, int]]:
+    operation_id, place = None, 0
+    for posting in books.postings:
+        place = place + 1 if posting.operation_id == operation_id else 0
+        operation_id = posting.operation_id
+        debit, credit = numbers.number(posting.debit), numbers.number(posting.credit)
+        yield operation_id, place, debit, credit, posting.amount_tiyn
+
+
+async def _write_balances(driver: Driver, books: Books, numbers: Numbers) -> None:
+    rows = [
+        (numbers.number(account), delta.credited, delta.debited, delta.held)
+        for account, delta in books.deltas.items()
+    ]
+    # Locked already if they may be spent from; those that are only credited come last, in order.
+    own = [numbers.number(account) for account in books.deltas if account.kind is not Kind.ALLOTMENT]
+    await driver.execute(LOCK_ACCOUNTS, own)
+    if await _write_rows(driver, _BALANCES, rows) != len(rows):
+        raise StaleBooksError("an account is missing")
+
+
+async def _write_holds(driver: Driver, books: Books, numbers: Numbers) -> None:
+    await _write_rows(driver, _HOLDS, (_hold(hold) for hold in books.created.values()))
+    layers = [
+        (hold.id, place, numbers.number(layer.account), layer.amount_tiyn, layer.released_tiyn)
+        for hold in books.created.values()
+        for place, layer in enumerate(hold.layers)
+    ]
+    await _write_rows(driver, _LAYERS, layers)
+    changed = [(hold.id, hold.open) for hold in books.changed.values()]
+    if await _write_rows(driver, _CHANGED_HOLDS, changed) != len(changed):
+        raise StaleBooksError("a hold is not open any more")
+    released = [
+        (hold.id, place, layer.released_tiyn)
+        for hold in books.changed.values()
+        for place, layer in enumerate(hold.layers)
+    ]
+    await _write_rows(driver, _CHANGED_LAYERS, released)
+
+
+def _hold(hold: Hold) -> tuple[Any, ...]:
+    terms = write_terms(hold.terms)
+    return hold.id, hold.child_id, hold.enrollment_id, hold.month, hold.attempt, hold.open, terms
+
+
+async def _write_enrollments(driver: Driver, books: Books) -> None:
+    known = books.snapshot.enrollments
+    enrollments = sorted(
+        (id_, *enrollment) for id_, enrollment in books.enrollments.items() if known.get(id_) != enrollment
+    )
+    if await _write_rows(driver, _ENROLLMENTS, enrollments) != len(enrollments):
+        raise StaleBooksError("an enrollment belongs to another child")
+    await _write_rows(driver, _MONTHS, sorted((*key, *answer) for key, answer in books.months.items()))

@@ -1,0 +1,23 @@
+"""The one path that money takes: Kafka's chunks, HTTP and funding runs all come through `post`."""
+
+from collections.abc import Sequence
+
+from shared import clock
+from shared.database import Transaction
+from wallet.domain.decisions import decide
+from wallet.domain.operations import Command, Deposit, Result
+from wallet.repository.postings import write_books
+from wallet.repository.snapshots import read_snapshot
+
+
+async def post(tx: Transaction, commands: Sequence[Command]) -> list[Result]:
+    """Lock, read, decide, write: one result for each command, as if they had come one by one."""
+    if not commands:
+        return []
+    driver = await tx.driver()
+    read = await read_snapshot(driver, commands, lock=True)
+    decision = decide(read.snapshot, commands, clock.civil_date(tx.now))
+    await write_books(driver, decision.books, read.numbers, tx.now)
+    for child_id in {one.child_id for one in commands if not isinstance(one, Deposit)}:
+        tx.touch(child_id)
+    return decision.results
