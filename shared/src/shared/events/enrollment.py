@@ -23,7 +23,10 @@ class EnrollmentEvent(Event):
 
 
 class SeatRequested(EnrollmentEvent):
-    """A seat in this group from this day, please. Answered by clubs: reserved, queued or refused."""
+    """A seat in this group from this day, please. Answered by clubs: reserved, queued or refused.
+
+    The subject names the group, so that a refusal can be told even if the body is unreadable.
+    """
 
     type: ClassVar[str] = "enrollment.seat_requested.v1"
     enrollment_id: UUID
@@ -35,7 +38,7 @@ class SeatRequested(EnrollmentEvent):
 
     @property
     def subject(self) -> str:
-        return f"{self.enrollment_id}/-/{self.attempt}"
+        return f"{self.enrollment_id}/{self.group_id}/{self.attempt}"
 
 
 class PlannedLesson(Part):
@@ -53,7 +56,6 @@ class FundingRequested(EnrollmentEvent):
     """
 
     type: ClassVar[str] = "enrollment.funding_requested.v1"
-    about_money: ClassVar[bool] = True
     enrollment_id: UUID
     month: Month
     attempt: int = Field(ge=1)
