@@ -21,8 +21,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from local import places
-from local.kafka import Kafka, KafkaError, fetch_jars
-from local.postgres import Postgres, PostgresError
+from local.errors import LocalError
+from local.kafka import Kafka, fetch_jars
+from local.postgres import Postgres
 
 
 def free_ports(count: int) -> list[int]:
@@ -64,21 +65,28 @@ def _temporary_folder() -> Iterator[Path]:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, postgres_port: int | None, kafka_port: int | None, with_kafka: bool
+    folder: Path,
+    *,
+    postgres_port: int | None,
+    kafka_port: int | None,
+    with_postgres: bool,
+    with_kafka: bool,
 ) -> Iterator[tuple[dict[str, str], list[subprocess.Popen[bytes]]]]:
     """Both servers, ready: their addresses and processes. Stopped in the end."""
     free = free_ports(3)
-    postgres = Postgres(folder, postgres_port or free[0])
+    postgres = Postgres(folder, postgres_port or free[0]) if with_postgres else None
     kafka = Kafka(folder, kafka_port or free[1], free[2]) if with_kafka else None
     with ThreadPoolExecutor(2) as pool:
         for prepared in [pool.submit(server.prepare) for server in (postgres, kafka) if server]:
             prepared.result()
-    addresses = {"database_url": postgres.url}
-    if postgres.outside:
+    addresses: dict[str, str] = {}
+    if postgres and postgres.outside:
         sys.stderr.write(f"user nobody cannot enter the clone: PostgreSQL uses {postgres.outside}\n")
     try:
         processes = [server.start() for server in (postgres, kafka) if server]
-        postgres.wait_until_ready()
+        if postgres:
+            postgres.wait_until_ready()
+            addresses["database_url"] = postgres.url
         if kafka:
             kafka.wait_until_ready()
             addresses["kafka_bootstrap"] = kafka.bootstrap
@@ -88,7 +96,8 @@ def running(
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         if kafka:
             kafka.stop()
-        postgres.stop()
+        if postgres:
+            postgres.stop()
 
 
 def _end(_number: int, _frame: types.FrameType | None) -> None:
@@ -109,6 +118,7 @@ def main() -> None:
     parser.add_argument("--kafka-port", type=int)
     parser.add_argument("--folder", type=Path, help="kept afterwards; without it a temporary one in .local/")
     parser.add_argument("--no-kafka", action="store_true")
+    parser.add_argument("--no-postgres", action="store_true")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
@@ -122,13 +132,14 @@ def main() -> None:
                     folder,
                     postgres_port=options.postgres_port,
                     kafka_port=options.kafka_port,
+                    with_postgres=not options.no_postgres,
                     with_kafka=not options.no_kafka,
                 )
             )
             sys.stdout.write(json.dumps(addresses) + "\n")
             sys.stdout.flush()
             _serve_until_stdin_closes(processes)
-    except (KafkaError, PostgresError) as error:
+    except LocalError as error:
         sys.exit(str(error))
 
 

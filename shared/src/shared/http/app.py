@@ -8,6 +8,8 @@ from typing import Any, Protocol
 from fastapi import APIRouter, FastAPI
 
 from shared.approvals import ApprovalKind
+from shared.consumer import EventRouter
+from shared.dropping import drop_kind
 from shared.edge import Edge
 from shared.http import auditing
 from shared.http.approving import approvals_router
@@ -30,6 +32,8 @@ class Served(Protocol):
     def package(self) -> str: ...
     @property
     def api(self) -> APIRouter: ...
+    @property
+    def events(self) -> EventRouter: ...
     @property
     def approvals(self) -> tuple[ApprovalKind[Any], ...]: ...
 
@@ -57,7 +61,7 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
         texts=Texts.of(service.package),
     )
     app.include_router(service.api)
-    app.include_router(approvals_router(service.approvals))
+    app.include_router(approvals_router((*service.approvals, drop_kind(service.events))))
     app.include_router(auditing.router)
     add_operations(app)
     handle_errors(app)

@@ -1,0 +1,185 @@
+"""The command line of a service: `python -m <service> migrate | api | worker | parked | …`."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
+from typing import Any, TypeVar
+from uuid import UUID
+
+import orjson
+import sqlalchemy as sa
+import typer
+import uvicorn
+import uvloop
+
+from shared import dropping, kafka, migrations, parked, telemetry, worker
+from shared.database import Transaction, open_engine
+from shared.http.app import create_app
+from shared.logging import configure_logging
+from shared.service import Service, open_edge
+from shared.settings import Settings
+
+Result = TypeVar("Result")
+Start = Callable[[str], Settings]
+"""Begin as this process: logging first, then the settings."""
+
+
+def main(service: Service) -> None:
+    """Run the command that the command line names."""
+    commands = typer.Typer(no_args_is_help=True, help=f"The {service.name} service.")
+    start = partial(_start, service)
+    _add_processes(commands, service, start)
+    _add_questions(commands, service, start)
+    commands.add_typer(_parked_commands(service, start), name="parked", help="Keys that cannot go on.")
+    commands()
+
+
+def _start(service: Service, process: str) -> Settings:
+    configure_logging(service.name, process)
+    return service.settings()
+
+
+def _add_processes(commands: typer.Typer, service: Service, start: Start) -> None:
+    @commands.command()
+    def migrate() -> None:
+        """Bring the schema and the topics to what this code expects. As the owner role."""
+        settings = start("migrate")
+        if settings.owner_database_url is None:
+            raise typer.BadParameter("SW_OWNER_DATABASE_URL is not set")
+        _run(migrations.upgrade(settings.owner_database_url, service.package))
+        _run(kafka.create_topics(settings.kafka_bootstrap, service.topics))
+
+    @commands.command()
+    def api() -> None:
+        """Serve the HTTP API."""
+        _run(_serve(service, start("api")))
+
+    @commands.command("worker")
+    def work() -> None:
+        """Carry events out and in, act on deadlines, and do the service's own jobs."""
+        _run(_work(service, start("worker")))
+
+
+def _add_questions(commands: typer.Typer, service: Service, start: Start) -> None:
+    @commands.command()
+    def republish(kind: str) -> None:
+        """Tell every fact of this kind again, with new ids: it fills and repairs projections elsewhere."""
+        if kind not in service.republish:
+            raise typer.BadParameter(f"one of: {', '.join(sorted(service.republish))}")
+        _run(_republish(service, start("republish"), kind))
+
+    @commands.command()
+    def audit() -> None:
+        """Run the service's checks; exits 0 only if all are clean."""
+        if not _run(_audit(service, start("audit"))):
+            raise typer.Exit(1)
+
+    @commands.command()
+    def openapi() -> None:
+        """Print the OpenAPI description."""
+        app = create_app(service, service.settings(), None, heads=frozenset())  # type: ignore[arg-type] # not used
+        typer.echo(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
+
+
+def _parked_commands(service: Service, start: Start) -> typer.Typer:
+    commands = typer.Typer(no_args_is_help=True)
+
+    @commands.command("list")
+    def list_() -> None:
+        """All parked keys, and records set aside alone, one JSON object a line."""
+        for one in _run(_in_transaction(service, start("parked"), parked.summaries)):
+            typer.echo(orjson.dumps(one._asdict()).decode())
+
+    @commands.command()
+    def show(record_id: int) -> None:
+        """The headers and the size of one parked record; its content stays where it is."""
+        found = _run(_in_transaction(service, start("parked"), lambda tx: parked.find(tx, record_id)))
+        if found is None:
+            raise typer.BadParameter("no such record")
+        shown = {"place": found.record.place, "headers": found.record.text_headers()}
+        typer.echo(orjson.dumps(shown | {"value_bytes": len(found.record.value)}).decode())
+
+    @commands.command()
+    def retry(key: str) -> None:
+        """Try a parked key now, instead of after its pause."""
+        found = _run(_in_transaction(service, start("parked"), lambda tx: parked.retry_now(tx, key)))
+        if not found:
+            raise typer.BadParameter("no such key")
+
+    @commands.command()
+    def drop(record_id: int, reason: str, by: UUID) -> None:
+        """Take a record out for good; a request is answered as refused, money takes a second person."""
+        outcome = _run(
+            _in_transaction(
+                service,
+                start("parked"),
+                lambda tx: dropping.drop(tx, service.events, record_id, reason=reason, by=by),
+            )
+        )
+        typer.echo(outcome)
+
+    return commands
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(work)
+
+
+async def _in_transaction(
+    service: Service, settings: Settings, work: Callable[[Transaction], Awaitable[Result]]
+) -> Result:
+    async with open_edge(service, settings) as edge, edge.transaction() as tx:
+        return await work(tx)
+
+
+async def _serve(service: Service, settings: Settings) -> None:
+    provider = telemetry.start_tracing(service.name, settings.otlp_endpoint)
+    async with open_edge(service, settings) as edge:
+        config = uvicorn.Config(
+            service.app(settings, edge),
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            h11_max_incomplete_event_size=16 * 1024,
+            timeout_graceful_shutdown=10,
+        )
+        await uvicorn.Server(config).serve()
+    if provider:
+        provider.shutdown()
+
+
+async def _work(service: Service, settings: Settings) -> None:
+    provider = telemetry.start_tracing(service.name, settings.otlp_endpoint)
+    async with open_edge(service, settings) as edge:
+        await worker.run(service, settings, edge)
+    if provider:
+        provider.shutdown()
+
+
+async def _republish(service: Service, settings: Settings, kind: str) -> None:
+    after: UUID | None = None
+    async with open_edge(service, settings) as edge:
+        while True:
+            async with edge.transaction() as tx:
+                after = await service.republish[kind](tx, after)
+            if after is None:
+                return
+
+
+async def _audit(service: Service, settings: Settings) -> bool:
+    """Print each check with the number of rows it found, as one snapshot; whether all found none."""
+    clean = True
+    engine = open_engine(settings.database_url, pool_size=1)
+    try:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            for name, check in service.audit.items():
+                found = len((await connection.execute(sa.text(check))).all())
+                clean &= not found
+                typer.echo(orjson.dumps({"check": name, "found": found}).decode())
+    finally:
+        await engine.dispose()
+    return clean

@@ -1,0 +1,166 @@
+"""What a service does about events: its router, and how the events of one transaction reach their handlers.
+
+The loops that bring records here are `shared.intake` (from Kafka) and `shared.replay` (parked ones).
+"""
+
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
+from typing import TypeVar
+
+from prometheus_client import Counter
+
+from shared import inbox
+from shared.database import Transaction
+from shared.deadlines import DeadlineHandler
+from shared.events.envelope import Envelope, Event, to_envelope
+from shared.kafka import Record
+from shared.parked import Why
+from shared.telemetry import consumer_span, registry
+
+HANDLED = Counter("events_handled_total", "Events whose handlers ran", ["type"], registry=registry)
+REPEATED = Counter("events_repeated_total", "Events that the inbox knew already", registry=registry)
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """A handler's answer when a fact it needs has not arrived: the event waits for it, nothing is refused.
+
+    Whatever the handler wrote before answering so is rolled back.
+    """
+
+    fact: str
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A request that an operator dropped, by its headers only: its body may be unreadable."""
+
+    type: str
+    subject: str
+    key: str
+
+
+Handler = Callable[[Transaction, Envelope], Awaitable[NotYet | None]]
+BatchHandler = Callable[[Transaction, Sequence[Envelope]], Awaitable[Sequence[NotYet | None]]]
+DropHandler = Callable[[Transaction, Dropped], Awaitable[None]]
+
+SomeHandler = TypeVar("SomeHandler", bound=Handler)
+SomeBatchHandler = TypeVar("SomeBatchHandler", bound=BatchHandler)
+SomeDropHandler = TypeVar("SomeDropHandler", bound=DropHandler)
+SomeDeadlineHandler = TypeVar("SomeDeadlineHandler", bound=DeadlineHandler)
+
+
+class EventRouter:
+    """Which function of a service handles which event, dropped request, or deadline."""
+
+    def __init__(self) -> None:
+        self._batches: dict[str, BatchHandler] = {}
+        self._topics: set[str] = set()
+        self.drops: dict[str, DropHandler] = {}
+        self.deadlines: dict[str, DeadlineHandler] = {}
+
+    def on(self, *events: type[Event]) -> Callable[[SomeHandler], SomeHandler]:
+        """Handle each event of these types by itself, in the order of its key."""
+
+        def register(handler: SomeHandler) -> SomeHandler:
+            self._register(events, _one_by_one(handler))
+            return handler
+
+        return register
+
+    def on_batch(self, *events: type[Event]) -> Callable[[SomeBatchHandler], SomeBatchHandler]:
+        """Handle each run of consecutive events of these types at once; one answer for each, in order."""
+
+        def register(handler: SomeBatchHandler) -> SomeBatchHandler:
+            self._register(events, handler)
+            return handler
+
+        return register
+
+    def on_drop(self, event: type[Event]) -> Callable[[SomeDropHandler], SomeDropHandler]:
+        """Answer for a request of this type that an operator drops."""
+
+        def register(handler: SomeDropHandler) -> SomeDropHandler:
+            self.drops[event.type] = handler
+            return handler
+
+        return register
+
+    def on_deadline(self, kind: str) -> Callable[[SomeDeadlineHandler], SomeDeadlineHandler]:
+        """Act on a deadline of this kind."""
+
+        def register(handler: SomeDeadlineHandler) -> SomeDeadlineHandler:
+            self.deadlines[kind] = handler
+            return handler
+
+        return register
+
+    def _register(self, events: Sequence[type[Event]], handler: BatchHandler) -> None:
+        for event in events:
+            if event.type in self._batches:
+                raise ValueError(f"{event.type} has two handlers")
+            self._batches[event.type] = handler
+            self._topics.add(event.topic)
+
+    @property
+    def topics(self) -> frozenset[str]:
+        """The topics to read."""
+        return frozenset(self._topics)
+
+    def read(self, record: Record) -> Envelope | Why | None:
+        """The event in a record; why it cannot be read; or None if its type is not handled here."""
+        headers = record.text_headers()
+        type_ = headers.get("ce_type")
+        if type_ is None:
+            return Why("unreadable", "no_type")
+        if type_ not in self._batches:
+            return None
+        try:
+            return to_envelope(headers, topic=record.topic, key=record.text_key() or "", value=record.value)
+        except ValueError:  # its text may quote the content
+            return Why("unreadable", "content")
+
+    def runs(self, envelopes: Sequence[Envelope]) -> Iterator[tuple[BatchHandler, list[Envelope]]]:
+        """Consecutive envelopes that one handler takes together."""
+        for handler, run in groupby(envelopes, key=lambda one: self._batches[one.type]):
+            yield handler, list(run)
+
+
+def _one_by_one(handler: Handler) -> BatchHandler:
+    async def handle_each(tx: Transaction, envelopes: Sequence[Envelope]) -> list[NotYet | None]:
+        answers = []
+        for envelope in envelopes:
+            with consumer_span(envelope) as hop:
+                caused = tx.caused_by(envelope)
+                traced = replace(caused, cause=replace(caused.cause, traceparent=hop.traceparent))
+                answers.append(await handler(traced, envelope))
+        return answers
+
+    return handle_each
+
+
+async def handle(
+    tx: Transaction, router: EventRouter, envelopes: Sequence[Envelope]
+) -> list[tuple[Envelope, NotYet]]:
+    """Claim these events and hand them on in order; those that must wait are told with what they wait for.
+
+    If any must, the caller rolls back: the inbox must not know an event that is not done.
+    """
+    first_seen = await inbox.claim(tx, envelopes)
+    fresh = []
+    for envelope in envelopes:
+        identity = (envelope.id, envelope.source)
+        if identity in first_seen:
+            first_seen.remove(identity)  # the same event twice in one chunk is done once
+            fresh.append(envelope)
+    REPEATED.inc(len(envelopes) - len(fresh))
+
+    must_wait = []
+    for handler, run in router.runs(fresh):
+        answers = await handler(tx, run)
+        must_wait += [(one, answer) for one, answer in zip(run, answers, strict=True) if answer is not None]
+    if not must_wait:
+        for envelope in fresh:
+            HANDLED.labels(envelope.type).inc()
+    return must_wait

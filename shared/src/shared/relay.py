@@ -1,0 +1,118 @@
+"""Carries the outbox to Kafka: one relay per service, in the order of the ids, deleting what is acknowledged.
+
+After any error everything is dropped and it starts again at the first row, so an event may be sent twice and
+is never lost or overtaken. The scan begins at a floor that rises only over ids that no transaction can still
+commit, so that dead rows pinned by somebody's long transaction cost nothing.
+"""
+
+import asyncio
+import time
+from contextlib import suppress
+
+import asyncpg
+import orjson
+import structlog
+from prometheus_client import Counter
+
+from shared.kafka import KafkaError, Message, Outlet
+from shared.telemetry import registry
+
+POLL_SECONDS = 0.05
+ROWS_PER_ROUND = 500
+RESTART_SECONDS = 0.5
+FLOOR_SECONDS = 1.0
+OUTLET_SECONDS_MAX = 24 * 3600  # A22: a producer's sequence must not wrap
+
+RELAYED = Counter("outbox_relayed_total", "Events that Kafka acknowledged", registry=registry)
+RESTARTS = Counter("outbox_relay_restarts_total", "Times it began again after an error", registry=registry)
+
+PASSING = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What a restart of the relay can heal; anything else ends the worker, loudly."""
+
+log = structlog.get_logger()
+
+_LOCK = "SELECT pg_try_advisory_lock(hashtext('relay'), hashtext(current_schema()))"
+_NEXT = "SELECT id, topic, key, headers, value FROM outbox WHERE id > $1 ORDER BY id LIMIT $2"
+_DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
+_LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq"
+# An INSERT holds this lock until its transaction ends; vacuum and readers hold others.
+_SOMEBODY_WRITES = """
+SELECT EXISTS (
+    SELECT FROM pg_locks
+    WHERE relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+)
+"""
+
+
+class Relay:
+    """The relay of one service. `rang` is set when rows were committed; it polls in any case."""
+
+    def __init__(self, database_url: str, kafka_bootstrap: str, rang: asyncio.Event) -> None:
+        self._database_url = database_url
+        self._kafka_bootstrap = kafka_bootstrap
+        self._rang = rang
+
+    async def run(self) -> None:
+        """Carry until canceled."""
+        while True:
+            try:
+                await self._carry_until_error()
+            except (
+                KafkaError,
+                TimeoutError,
+                OSError,
+                asyncpg.PostgresError,
+                asyncpg.InterfaceError,
+            ) as error:
+                RESTARTS.inc()
+                log.warning("relay_restarts", error=type(error).__name__)
+            await asyncio.sleep(RESTART_SECONDS)
+
+    async def _carry_until_error(self) -> None:
+        connection = await asyncpg.connect(
+            self._database_url, timeout=5, command_timeout=30, server_settings={"timezone": "UTC"}
+        )
+        try:
+            if not await connection.fetchval(_LOCK):
+                return  # another process is the relay; ask again after the pause
+            outlet = await Outlet.open(self._kafka_bootstrap)
+            try:
+                await self._carry(connection, outlet)
+            finally:
+                await outlet.close()
+        finally:
+            connection.terminate()
+
+    async def _carry(self, connection: "asyncpg.Connection[asyncpg.Record]", outlet: Outlet) -> None:
+        started = time.monotonic()
+        floor, looked_at = 0, 0.0
+        while time.monotonic() - started < OUTLET_SECONDS_MAX:
+            self._rang.clear()
+            risen = None
+            if time.monotonic() - looked_at >= FLOOR_SECONDS:
+                looked_at = time.monotonic()
+                risen = await _settled_up_to(connection)
+            rows = await connection.fetch(_NEXT, floor, ROWS_PER_ROUND)
+            if rows:
+                await outlet.send([_message(row) for row in rows])
+                await connection.execute(_DELETE, [row["id"] for row in rows])
+                RELAYED.inc(len(rows))
+            elif risen is not None:
+                floor = risen
+            if len(rows) < ROWS_PER_ROUND:
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._rang.wait(), POLL_SECONDS)
+
+
+async def _settled_up_to(connection: "asyncpg.Connection[asyncpg.Record]") -> int | None:
+    """An id up to which every row is committed or will never be; None while somebody writes.
+
+    The sequence is read first: whoever took an id up to it and is not seen holding the lock has ended.
+    """
+    last_id: int = await connection.fetchval(_LAST_ID)
+    return None if await connection.fetchval(_SOMEBODY_WRITES) else last_id
+
+
+def _message(row: asyncpg.Record) -> Message:
+    return Message(row["topic"], row["key"], orjson.loads(row["headers"]), row["value"])

@@ -1,0 +1,221 @@
+"""What tests stand on: real PostgreSQL and Kafka, a fresh database per test module, business time to move.
+
+A pytest plugin. The servers are started by `python -m local.servers` when the first test needs them and stop
+with the run; running ones are taken from `SW_DATABASE_URL` and `SW_KAFKA_BOOTSTRAP` instead.
+"""
+
+import asyncio
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from shared import migrations
+from shared.database import open_engine
+from shared.doorbell import Doorbell
+from shared.edge import Edge
+from shared.events.envelope import Event, catalog
+from shared.kafka import create_topics
+from shared.outbox import outbox
+from shared.service import Service
+from shared.settings import Settings
+
+SETUP = Path(__file__).parents[3] / "deploy" / "postgres"
+ISSUER = "http://127.0.0.1:1/issuer"
+
+
+def pytest_report_header() -> list[str]:
+    """Say which servers this run uses."""
+    names = {"PostgreSQL": "SW_DATABASE_URL", "Kafka": "SW_KAFKA_BOOTSTRAP"}
+    return [
+        f"{server}: {'given by ' + name if os.environ.get(name) else 'our own, on a free port'}"
+        for server, name in names.items()
+    ]
+
+
+@contextlib.contextmanager
+def _servers(*arguments: str) -> Iterator[dict[str, str]]:
+    command = [sys.executable, "-m", "local.servers", *arguments]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
+        if process.stdout is None or process.stdin is None:
+            raise AssertionError
+        line = process.stdout.readline()
+        if not line:
+            raise RuntimeError("the servers did not start; their message is above")
+        yield json.loads(line)
+        process.stdin.close()
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[str]:
+    """A superuser's address in a cluster of its own, as `postgresql://user@host:port/postgres`."""
+    if given := os.environ.get("SW_DATABASE_URL"):
+        yield given
+        return
+    with _servers("--no-kafka") as addresses:
+        yield addresses["database_url"]
+
+
+@pytest.fixture(scope="session")
+def kafka() -> Iterator[str]:
+    """The bootstrap address of a real broker."""
+    if given := os.environ.get("SW_KAFKA_BOOTSTRAP"):
+        yield given
+        return
+    with _servers("--no-postgres") as addresses:
+        yield addresses["kafka_bootstrap"]
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """A database with the roles and schemas of the system, and some services migrated."""
+
+    superuser_url: str
+
+    def url(self, role: str) -> str:
+        """The address for a role; development's passwords are the names."""
+        parts = urlsplit(self.superuser_url)
+        return urlunsplit(parts._replace(netloc=f"{role}:{role}@{parts.hostname}:{parts.port}"))
+
+    @contextlib.asynccontextmanager
+    async def edge(self, service: str) -> AsyncIterator[Edge]:
+        """The edge of a service, as its runtime role."""
+        engine = open_engine(self.url(service), pool_size=20)
+        try:
+            yield Edge(engine, Doorbell(self.url(service), service), development=True)
+        finally:
+            await engine.dispose()
+
+    def settings(self, service: str, *, kafka_bootstrap: str = "127.0.0.1:9092") -> Settings:
+        """Settings of a process of this service."""
+        return Settings(
+            environment="development",
+            database_url=self.url(service),
+            owner_database_url=self.url(f"{service}_owner"),
+            kafka_bootstrap=kafka_bootstrap,
+            issuer=ISSUER,
+        )
+
+
+class Databases:
+    """Makes databases: migrated once per set of services, then copied."""
+
+    def __init__(self, superuser_url: str) -> None:
+        self._superuser_url = superuser_url
+        self._templates: dict[tuple[str, ...], str] = {}
+
+    def _url(self, name: str) -> str:
+        return urlunsplit(urlsplit(self._superuser_url)._replace(path=f"/{name}"))
+
+    async def create(self, *packages: str) -> Database:
+        """A fresh database in which these services are migrated."""
+        if packages not in self._templates:
+            self._templates[packages] = await self._make_template(packages)
+        name = f"test_{uuid4().hex}"
+        await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._templates[packages]}"')
+        # Rights on a database are not copied with it.
+        await self._run((SETUP / "setup.sql").read_text(), database=name)
+        return Database(self._url(name))
+
+    async def drop(self, database: Database) -> None:
+        """Remove a database, with whoever is still connected."""
+        name = urlsplit(database.superuser_url).path.lstrip("/")
+        await self._run(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+    async def _make_template(self, packages: tuple[str, ...]) -> str:
+        name = f"template_{uuid4().hex}"
+        await self._run(f'CREATE DATABASE "{name}"')
+        for script in ("setup.sql", "development.sql"):
+            await self._run((SETUP / script).read_text(), database=name)
+        for package in packages:
+            await migrations.upgrade(Database(self._url(name)).url(f"{package}_owner"), package)
+        return name
+
+    async def _run(self, statements: str, *, database: str | None = None) -> None:
+        connection = await asyncpg.connect(self._url(database) if database else self._superuser_url)
+        try:
+            await connection.execute(statements)
+        finally:
+            await connection.close()
+
+
+@pytest.fixture(scope="session")
+def databases(postgres: str) -> Databases:
+    """Makes fresh databases."""
+    return Databases(postgres)
+
+
+@pytest.fixture(scope="module")
+async def database(databases: Databases, service: Service) -> AsyncIterator[Database]:
+    """A fresh database for the module's tests, with the `service` of its conftest migrated."""
+    made = await databases.create(service.package)
+    yield made
+    await databases.drop(made)
+
+
+@pytest.fixture
+async def edge(database: Database, service: Service) -> AsyncIterator[Edge]:
+    """The service's edge, over tables that this test finds empty and real business time."""
+    await empty(database, service.name)
+    async with database.edge(service.name) as opened:
+        yield opened
+
+
+async def empty(database: Database, schema: str) -> None:
+    """Empty all tables of a schema; triggers that refuse it are off for the superuser's session."""
+    connection = await asyncpg.connect(database.superuser_url)
+    try:
+        rows = await connection.fetch("SELECT tablename FROM pg_tables WHERE schemaname = $1", schema)
+        names = [f'{schema}."{row["tablename"]}"' for row in rows if row["tablename"] != "alembic_version"]
+        await connection.execute("SET session_replication_role = replica")
+        await connection.execute(f"TRUNCATE {', '.join(names)} CASCADE")
+        await connection.execute("UPDATE development.clock SET shift = '0'")
+    finally:
+        await connection.close()
+
+
+async def set_clock(database: Database, moment: datetime) -> None:
+    """Make business time go on from this moment."""
+    connection = await asyncpg.connect(database.superuser_url)
+    try:
+        await connection.execute("UPDATE development.clock SET shift = $1 - clock_timestamp()", moment)
+    finally:
+        await connection.close()
+
+
+async def published(edge: Edge) -> list[Event]:
+    """The events that wait in the outbox, in their order."""
+    async with edge.engine.connect() as connection:
+        rows = await connection.execute(sa.select(outbox.c.headers, outbox.c.value).order_by(outbox.c.id))
+        return [catalog[row.headers["ce_type"]].model_validate_json(row.value) for row in rows]
+
+
+async def eventually(
+    condition: Callable[[], Awaitable[object]], *, seconds: float = 10.0, pause: float = 0.05
+) -> None:
+    """Wait until this is true; fails with its last answer."""
+    deadline = time.monotonic() + seconds
+    while True:
+        answer = await condition()
+        if answer:
+            return
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {seconds} s: {answer!r}")
+        await asyncio.sleep(pause)
+
+
+async def topics_for(kafka_bootstrap: str, *services: Service) -> None:
+    """Create the topics that these services write to."""
+    await create_topics(kafka_bootstrap, [topic for service in services for topic in sorted(service.topics)])
