@@ -54,7 +54,7 @@ def spawn(
             group=account.gid if account else None,
             extra_groups=[] if account else None,
             start_new_session=True,
-            preexec_fn=die_with_parent,  # noqa: PLW1509 - one C call, no lock taken; and we start no threads before
+            preexec_fn=die_with_parent,  # noqa: PLW1509 - one C call that takes no lock
         )
 
 

@@ -24,13 +24,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError as ClientError
 
 from local import child, places
+from local.errors import LocalError
 
 _CENTRAL = "https://repo.maven.apache.org/maven2"
 _QUIET = ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
-
-
-class KafkaError(Exception):
-    """The broker cannot be started; the message says why and what to do."""
 
 
 def fetch_jars(progress: Callable[[int, int], None] | None = None) -> list[Path]:
@@ -58,9 +55,9 @@ def _fetch(http: httpx.Client, path: Path, jar: dict[str, str]) -> None:
         answer = http.get(url)
         answer.raise_for_status()
     except httpx.HTTPError as error:
-        raise KafkaError(f"cannot download {url}: {error}. Is Maven Central reachable from here?") from error
+        raise LocalError(f"cannot download {url}: {error}. Is Maven Central reachable from here?") from error
     if hashlib.sha256(answer.content).hexdigest() != jar["sha256"]:
-        raise KafkaError(f"{url} is not the file that jgo.lock.toml names: SHA-256 differs")
+        raise LocalError(f"{url} is not the file that jgo.lock.toml names: SHA-256 differs")
     part = path.with_name(f"{path.name}.{uuid.uuid4().hex}.part")
     part.write_bytes(answer.content)
     part.replace(path)
@@ -95,7 +92,7 @@ class Kafka:
             command += ["format", "--cluster-id", cluster, "--config", str(settings)]
             made = child.run(command)
             if made.returncode:
-                raise KafkaError(f"formatting failed:\n{made.stderr}")
+                raise LocalError(f"formatting failed:\n{made.stderr}")
             formatted.touch()
 
     def end_left_over(self) -> None:
@@ -144,13 +141,13 @@ log.cleaner.dedupe.buffer.size=16777216
     def wait_until_ready(self, seconds: float = 60) -> None:
         """Return once an admin call answers; an open port is not enough."""
         if self._process is None:
-            raise KafkaError("not started")
+            raise LocalError("not started")
         deadline = time.monotonic() + seconds
         while not self._answers():
             if self._process.poll() is not None:
-                raise KafkaError(f"Kafka did not start on port {self.port}; see {self.log}")
+                raise LocalError(f"Kafka did not start on port {self.port}; see {self.log}")
             if time.monotonic() > deadline:
-                raise KafkaError(f"Kafka is not ready after {seconds:.0f} s; see {self.log}")
+                raise LocalError(f"Kafka is not ready after {seconds:.0f} s; see {self.log}")
             time.sleep(0.1)
 
     def _answers(self) -> bool:
@@ -170,16 +167,13 @@ log.cleaner.dedupe.buffer.size=16777216
         finally:
             await admin.close()
 
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def stop(self) -> None:
         """End in order: flushed logs make the next start fast."""
         if self._process is not None:
             child.stop(self._process, within=30)
             self._process = None
             self._pid_file.unlink(missing_ok=True)
-
-    def kill(self) -> None:
-        """End at once, for data nobody will read again."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None

