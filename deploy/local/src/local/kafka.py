@@ -89,7 +89,12 @@ class Kafka:
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             command = [*self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool"]
-            command += ["format", "--cluster-id", cluster, "--config", str(settings)]
+            command += [
+                "format",
+                f"--cluster-id={cluster}",
+                "--config",
+                str(settings),
+            ]  # it may begin with a dash
             made = child.run(command)
             if made.returncode:
                 raise LocalError(f"formatting failed:\n{made.stderr}")
