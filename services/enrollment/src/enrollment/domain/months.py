@@ -93,6 +93,8 @@ def ask_again(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
     unfunded = enrollment.unfunded
     if unfunded is None or enrollment.waits_for_an_answer:
         return enrollment, ()
+    if not circumstances.plan.covered(unfunded.month, enrollment):  # its lessons were taken out of the plan
+        return _without(enrollment, unfunded), ()
     eve = unfunded.asked_on_eve or _eve_has_come(unfunded, circumstances)
     again = replace(unfunded, state=MonthState.ASKED, attempt=unfunded.attempt + 1, asked_on_eve=eve)
     return _ask(enrollment, again)
@@ -105,6 +107,10 @@ def ask_after_yes(enrollment: Enrollment, circumstances: Circumstances) -> Asked
     if enrollment.unfunded is not None:
         return ask_again(enrollment, circumstances)
     return ask_next(enrollment, circumstances)
+
+
+def _without(enrollment: Enrollment, month: Month) -> Enrollment:
+    return replace(enrollment, months=tuple(one for one in enrollment.months if one != month))
 
 
 def until(enrollment: Enrollment, on: date) -> Enrollment:

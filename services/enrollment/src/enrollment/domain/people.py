@@ -34,18 +34,33 @@ class GuardianLink:
 
 
 @dataclass(frozen=True, slots=True)
-class Child:
-    """A child as its guardians and those with a reason may see it."""
+class SealedIin:
+    """An IIN as it is stored: found by its blind index, and encrypted for that index."""
 
-    id: UUID
-    iin: str
+    encrypted: bytes
+    index: bytes
     birth_date: date
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What the register, or two administrators, say of a child."""
+
     given_name: str
     family_name: str
     patronymic: str | None
-    school: str | None
+    school_name: str | None
     school_rural: bool | None
     priority: int
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A child. What it is entitled to, and why it has priority, is not among it."""
+
+    id: UUID
+    iin: SealedIin
+    identity: Identity
     version: int
 
 

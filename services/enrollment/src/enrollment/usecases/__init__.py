@@ -1,0 +1,1 @@
+"""What enrollment does, one module per concern. Commits nothing: the edges do."""

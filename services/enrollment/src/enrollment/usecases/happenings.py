@@ -1,0 +1,129 @@
+"""Something happens to enrollments: lock, read, decide, write, tell. All but their start goes this way."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from prometheus_client import Counter
+
+from enrollment import repository
+from enrollment.domain.calendar import Circumstances, deadlines
+from enrollment.domain.decider import Decision, Input, Outcome, Refused, decide
+from enrollment.domain.enrollment import Enrollment
+from enrollment.domain.months import FundsHeld
+from enrollment.repository.groups import KnownGroup, Program
+from enrollment.usecases.telling import tell
+from shared import deadlines as deadline_rows
+from shared.consumer import NotYet
+from shared.database import Transaction
+from shared.deadlines import Deadline
+from shared.telemetry import registry
+
+IMPOSSIBLE = Counter(
+    "enrollment_impossible",
+    "Inputs that cannot happen unless somebody is wrong",
+    ["input"],
+    registry=registry,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Happening:
+    """One thing that happens to an enrollment. `tx` carries its cause, `fired` is the deadline it came by."""
+
+    tx: Transaction
+    enrollment_id: UUID
+    event: Input
+    fired: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Knowledge:
+    """The projections that decisions look at."""
+
+    groups: dict[UUID, KnownGroup]
+    programs: dict[UUID, Program]
+
+    def circumstances(self, enrollment: Enrollment, now: datetime) -> Circumstances:
+        """What counts for this enrollment now."""
+        program = self.programs.get(enrollment.program_id) if enrollment.program_id else None
+        return Circumstances(now, self.groups[enrollment.group_id].plan, program.days if program else None)
+
+
+async def happen(tx: Transaction, happenings: Sequence[Happening]) -> list[Outcome | NotYet | None]:
+    """Let these happen in order; an answer each: NotYet if a fact is missing, None if nobody knows it."""
+    before = await repository.enrollments.lock(tx, {one.enrollment_id for one in happenings})
+    knowledge = await _learn(tx, before, happenings)
+    current = dict(before)
+    answers: list[Outcome | NotYet | None] = []
+    for one in happenings:
+        enrollment = current.get(one.enrollment_id)
+        if enrollment is None:
+            IMPOSSIBLE.labels(one.event.name).inc()
+            answers.append(None)
+            continue
+        answer = _decide(enrollment, one, knowledge)
+        answers.append(answer)
+        if isinstance(answer, Decision):
+            current[enrollment.id] = answer.enrollment
+            tell(one.tx, answer.enrollment, answer.effects, knowledge.groups[enrollment.group_id])
+    await _write(tx, before, current, knowledge, {one.enrollment_id: one.fired for one in happenings})
+    return answers
+
+
+def _decide(enrollment: Enrollment, happening: Happening, knowledge: Knowledge) -> Outcome | NotYet:
+    event = happening.event
+    if enrollment.group_id not in knowledge.groups:
+        return NotYet("group_described")
+    if isinstance(event, FundsHeld) and event.program_id not in knowledge.programs:
+        return NotYet("program_described")
+    circumstances = knowledge.circumstances(enrollment, happening.tx.now)
+    if isinstance(event, FundsHeld) and circumstances.days is None:
+        program = knowledge.programs[event.program_id]
+        circumstances = Circumstances(circumstances.now, circumstances.plan, program.days)
+    outcome = decide(enrollment, event, circumstances)
+    if isinstance(outcome, Decision) and outcome.impossible:
+        IMPOSSIBLE.labels(event.name).inc()
+    return outcome
+
+
+async def _learn(
+    tx: Transaction, enrollments: dict[UUID, Enrollment], happenings: Sequence[Happening]
+) -> Knowledge:
+    group_ids = {one.group_id for one in enrollments.values()}
+    program_ids = {one.program_id for one in enrollments.values() if one.program_id is not None}
+    program_ids |= {one.event.program_id for one in happenings if isinstance(one.event, FundsHeld)}
+    return Knowledge(
+        groups=await repository.groups.known(tx, group_ids),
+        programs=await repository.groups.find_programs(tx, program_ids),
+    )
+
+
+async def _write(
+    tx: Transaction,
+    before: dict[UUID, Enrollment],
+    after: dict[UUID, Enrollment],
+    knowledge: Knowledge,
+    fired: dict[UUID, str | None],
+) -> None:
+    changes = [(before[id_], after[id_]) for id_ in before if before[id_] != after[id_]]
+    await repository.enrollments.save_all(tx, changes)
+    for _, changed in changes:
+        tx.touch(changed.id)
+    wanted: list[Deadline] = []
+    for id_, enrollment in after.items():
+        if enrollment.group_id not in knowledge.groups:
+            continue
+        had = deadlines(before[id_], knowledge.circumstances(before[id_], tx.now))
+        had.pop(fired.get(id_) or "", None)
+        wants = deadlines(enrollment, knowledge.circumstances(enrollment, tx.now))
+        wanted += [Deadline(kind, id_, at) for kind, at in wants.items() if had.get(kind) != at]
+        for kind in had.keys() - wants.keys():
+            await deadline_rows.clear(tx, kind=kind, subject_id=id_)
+    await deadline_rows.set_all(tx, wanted)
+
+
+def refused(outcome: Outcome | NotYet | None) -> str | None:
+    """The code, if a person's command was refused."""
+    return outcome.code if isinstance(outcome, Refused) else None
