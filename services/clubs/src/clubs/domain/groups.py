@@ -20,6 +20,8 @@ WEEKLY_LESSONS_MAX = 14
 GROUP_DAYS_MAX = 731
 """Two years: nobody knows prices and holidays beyond that."""
 
+STARTS_WITHIN_DAYS = 366
+
 MONTHS_AHEAD = 3
 """How far lessons are planned. Money for a month is asked from the 20th of the one before, and a quarter
 gives parents a calendar; further ahead, every change of schedule would only make more events."""
@@ -35,6 +37,12 @@ class ClosesInPastError(ConflictError):
     """What was promised for days gone by cannot be taken back."""
 
     code = "closes_in_past"
+
+
+class GroupClosedError(ConflictError):
+    """The group is closed, and not later than asked."""
+
+    code = "group_closed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,8 @@ def check_group(group: Group, *, today: date, coaches: frozenset[UUID]) -> None:
         raise GroupInvalidError("group_in_past")
     if (group.ends_on - group.starts_on).days > GROUP_DAYS_MAX:
         raise GroupInvalidError("group_too_long", days=GROUP_DAYS_MAX)
+    if (group.starts_on - today).days > STARTS_WITHIN_DAYS:
+        raise GroupInvalidError("group_too_far", days=STARTS_WITHIN_DAYS)
     if not set(group.coaches) <= coaches:
         raise GroupInvalidError("coach_unknown")
     _check_schedule(group.schedule)

@@ -74,7 +74,7 @@ class Place:
         offer: Offer | None = None,
         code: str | None = None,
     ) -> Self:
-        """The next version of this place."""
+        """The next version of this place. An offer stays known, however it was answered."""
         starts_on, ends_before = days or (None, None)
         return replace(
             self,
@@ -82,7 +82,7 @@ class Place:
             version=self.version + 1,
             starts_on=starts_on,
             ends_before=ends_before,
-            offer=offer,
+            offer=offer or self.offer,
             code=code,
         )
 

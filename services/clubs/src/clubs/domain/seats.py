@@ -167,7 +167,7 @@ def accept(book: Book, enrollment_id: UUID, offer_id: UUID, moment: Moment) -> D
         return book, ()
     since, before = _open_offer(place, offer_id, moment)
     days = max(since, moment.today), before
-    place = place.becomes("reserved", days=days, offer=place.offer)
+    place = place.becomes("reserved", days=days)
     return book.with_places([place]), (Reserved(place),)
 
 
@@ -192,7 +192,7 @@ def lapse(book: Book, enrollment_id: UUID, offer_id: UUID, moment: Moment) -> De
 def _open_offer(place: Place, offer_id: UUID, moment: Moment) -> tuple[date, date]:
     """The days of an offer that can still be answered."""
     offer = place.offer
-    if place.state == "reserved":
+    if place.state in ("reserved", "freed"):
         raise OfferClosedError("offer_accepted")
     if place.days is None or place.state != "offered" or offer is None or offer.id != offer_id:
         raise OfferClosedError(place.code)
@@ -202,7 +202,7 @@ def _open_offer(place: Place, offer_id: UUID, moment: Moment) -> tuple[date, dat
 
 
 def _refuse_offered(book: Book, place: Place, code: str, moment: Moment) -> Decision:
-    place = place.becomes("ended", offer=place.offer, code=code)
+    place = place.becomes("ended", code=code)
     return _offer_next(book.with_places([place]), moment, (Refused(place),))
 
 
@@ -227,7 +227,7 @@ def close(book: Book, on: date) -> Decision:
     news: list[News] = []
     for place in sorted(book.places.values(), key=lambda place: place.turn):
         if place.state in ("waiting", "offered"):
-            refused = place.becomes("ended", offer=place.offer, code="group_closed")
+            refused = place.becomes("ended", code="group_closed")
             changed.append(refused)
             news.append(Refused(refused))
         elif place.days is not None and place.days[1] > on:
@@ -237,3 +237,9 @@ def close(book: Book, on: date) -> Decision:
             news.append(Withdrawn(withdrawn, on))
     book = replace(book.with_places(changed), last_day=last_day, closed=True)
     return book, tuple(news)
+
+
+def finish(book: Book) -> Decision:
+    """The group had its last day: whoever waits, or thinks about an offer, waits for nothing."""
+    closed, news = close(book, book.end)
+    return replace(closed, closed=book.closed), news

@@ -1,0 +1,1 @@
+"""Every SQL statement of clubs, one module per aggregate."""
