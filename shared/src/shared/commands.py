@@ -9,12 +9,12 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 import typer
-import uvicorn
 import uvloop
 
 from shared import dropping, kafka, migrations, parked, telemetry, worker
 from shared.database import Transaction, open_engine
 from shared.http.app import create_app
+from shared.http.server import make_server
 from shared.logging import configure_logging
 from shared.service import Service, open_edge
 from shared.settings import Settings
@@ -136,17 +136,7 @@ async def _in_transaction(
 async def _serve(service: Service, settings: Settings) -> None:
     provider = telemetry.start_tracing(service.name, settings.otlp_endpoint)
     async with open_edge(service, settings) as edge:
-        config = uvicorn.Config(
-            service.app(settings, edge),
-            host=settings.host,
-            port=settings.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            h11_max_incomplete_event_size=16 * 1024,
-            timeout_graceful_shutdown=10,
-        )
-        await uvicorn.Server(config).serve()
+        await make_server(service.app(settings, edge), host=settings.host, port=settings.port).serve()
     if provider:
         provider.shutdown()
 

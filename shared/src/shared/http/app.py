@@ -53,6 +53,7 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
         redirect_slashes=False,
     )
     app.state.heads = heads
+    app.state.stopping = asyncio.Event()  # set by `shared.http.server`; whoever answers without end listens
     app.state.wiring = Wiring(
         service=service.name,
         settings=settings,

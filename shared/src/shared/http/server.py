@@ -1,15 +1,28 @@
 """The web server around an app: limits of connections, quiet about itself, and a graceful end."""
 
+import socket
+
 import uvicorn
+from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 SHUTDOWN_SECONDS = 10
 CONNECTIONS_MAX = 1000
 
 
+class _Server(uvicorn.Server):
+    """Tells the app first, so that answers without an end come to one and are not waited for."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        app = self.config.app
+        if isinstance(app, Starlette) and hasattr(app.state, "stopping"):
+            app.state.stopping.set()
+        await super().shutdown(sockets)
+
+
 def make_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
     """A server to `await server.serve()`; after SIGTERM it finishes what it has begun."""
-    return uvicorn.Server(
+    return _Server(
         uvicorn.Config(
             app,
             host=host,
