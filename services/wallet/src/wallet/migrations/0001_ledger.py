@@ -5,7 +5,7 @@ from alembic import op
 revision = "wallet_0001"
 down_revision = None
 branch_labels = None
-depends_on = None
+depends_on = "shared_0001"  # for refuse_change()
 
 INSERT_ONLY = ("operations", "postings", "batches")
 
@@ -207,37 +207,23 @@ CREATE TABLE funding_runs (
 CREATE INDEX ix_funding_runs_running ON funding_runs (id) WHERE state = 'running';
 """
 
-# The runtime role is named like the service, its owner `<service>_owner`; a test may own what it runs.
-REFUSE_CHANGES = """
-CREATE FUNCTION refuse_ledger_change() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-    RAISE EXCEPTION '% of %: the ledger is insert-only', TG_OP, TG_TABLE_NAME
-        USING ERRCODE = 'restrict_violation';
-END $$
-"""
-
 
 def upgrade() -> None:
     """Create everything, and make the ledger's own tables insert-only, also for their owner."""
+    op.execute("SET LOCAL lock_timeout = '5s'")
     for statement in TABLES.split(";"):
         if statement.strip():
             op.execute(statement)
-    op.execute(REFUSE_CHANGES)
     for table in INSERT_ONLY:
         op.execute(
-            f"CREATE TRIGGER refuse_change BEFORE UPDATE OR DELETE ON {table} "
-            "FOR EACH ROW EXECUTE FUNCTION refuse_ledger_change()"
+            f"CREATE TRIGGER insert_only BEFORE UPDATE OR DELETE OR TRUNCATE ON {table}"
+            " FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()"
         )
-        op.execute(
-            f"CREATE TRIGGER refuse_truncate BEFORE TRUNCATE ON {table} "
-            "FOR EACH STATEMENT EXECUTE FUNCTION refuse_ledger_change()"
-        )
+        # The runtime role is named like the schema: deploy/postgres/setup.sql.
         op.execute(
             f"""
             DO $$ BEGIN
-                EXECUTE format(
-                    'REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM %I', replace(current_user, '_owner', '')
-                );
+                EXECUTE format('REVOKE UPDATE, DELETE, TRUNCATE ON {table} FROM %I', current_schema());
             END $$
             """
         )

@@ -1,5 +1,6 @@
 """How the frozen terms of a hold are kept as JSON. Terms are read for as long as the ledger lives."""
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -33,9 +34,8 @@ def write_terms(terms: Terms) -> str:
     ).decode()
 
 
-def read_terms(text: str) -> Terms:
-    """The terms from JSON."""
-    content: dict[str, Any] = orjson.loads(text)
+def read_terms(content: Mapping[str, Any]) -> Terms:
+    """The terms from JSON, decoded as the driver does it."""
     until = content["covers_until"]
     return Terms(
         provider_id=UUID(content["provider_id"]),

@@ -8,7 +8,7 @@ from uuid import UUID
 from wallet.domain.accounts import Kind
 from wallet.domain.books import Books
 from wallet.domain.holds import Hold
-from wallet.domain.operations import Allotted, Declined, Deposited, Held, Mismatched, Operation, Released
+from wallet.domain.operations import Declined, Held, Mismatched, Operation
 from wallet.repository.frozen import write_terms
 from wallet.repository.numbers import Numbers
 from wallet.repository.snapshots import LOCK_ACCOUNTS, Driver
@@ -95,17 +95,14 @@ async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[An
 
 
 def _operation(operation: Operation) -> tuple[Any, ...]:
-    code: str | None = None
-    hold_id: UUID | None = None
-    match operation.result:
-        case Declined() as declined:
-            code, amount = declined
-        case Held() as held:
-            hold_id, amount, _ = held
-        case Mismatched():
-            raise ValueError("a mismatch is never recorded")
-        case Deposited(amount) | Allotted(amount) | Released(amount):
-            pass
+    result = operation.result
+    if isinstance(result, Mismatched):
+        raise TypeError("a mismatch is never recorded")
+    if isinstance(result, Declined):
+        code, amount = result
+    else:
+        code, amount = None, result.amount_tiyn
+    hold_id = result.hold_id if isinstance(result, Held) else None
     return (
         operation.id,
         *operation.identity,

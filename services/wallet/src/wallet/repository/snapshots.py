@@ -6,10 +6,10 @@ protect is read by a later statement, so that it is what the transaction before 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 from uuid import UUID
 
 import asyncpg
-import orjson
 
 from wallet.domain.accounts import Account, Balance, Kind
 from wallet.domain.books import EnrollmentEnd, Snapshot, fund_account
@@ -36,7 +36,7 @@ from wallet.repository.frozen import read_terms
 from wallet.repository.numbers import Numbers
 from wallet.tables import FUND_SHIFT
 
-Driver = asyncpg.Connection[asyncpg.Record]
+Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic for the type checker only
 
 _LOCK_WALLETS = """
 INSERT INTO wallets (child_id) SELECT child_id FROM unnest($1::uuid[]) AS row(child_id) ORDER BY child_id
@@ -171,8 +171,8 @@ def _rules(row: asyncpg.Record) -> Rules:
         directions=frozenset(row["directions"]),
         monthly_rate_tiyn=row["monthly_rate_tiyn"],
         clubs_per_child_max=row["clubs_per_child_max"],
-        evidence=orjson.loads(row["evidence"]),
-        charge=orjson.loads(row["charge"]),
+        evidence=row["evidence"],
+        charge=row["charge"],
     )
 
 
