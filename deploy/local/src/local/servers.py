@@ -1,6 +1,7 @@
 """`python -m local.servers`: PostgreSQL and Kafka for as long as somebody holds our stdin open.
 
-Prints one JSON line when both are ready. For tests and benchmarks; the supervisor starts the same two itself.
+Prints one JSON line when both are ready, or serves one command: `python -m local.servers -- pytest -n 2`. For
+tests and benchmarks; the supervisor starts the same two itself.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from local import places
 from local.errors import LocalError
 from local.kafka import Kafka, fetch_jars
 from local.postgres import Postgres
+
+Process = subprocess.Popen[bytes]
 
 
 def free_ports(count: int) -> list[int]:
@@ -64,61 +67,63 @@ def _temporary_folder() -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def running(
-    folder: Path,
-    *,
-    postgres_port: int | None,
-    kafka_port: int | None,
-    with_postgres: bool,
-    with_kafka: bool,
-) -> Iterator[tuple[dict[str, str], list[subprocess.Popen[bytes]]]]:
-    """Both servers, ready: their addresses and processes. Stopped in the end."""
+def running(folder: Path, options: argparse.Namespace) -> Iterator[tuple[dict[str, str], list[Process]]]:
+    """The wanted servers, ready: their addresses and processes. Stopped in the end."""
     free = free_ports(3)
-    postgres = Postgres(folder, postgres_port or free[0]) if with_postgres else None
-    kafka = Kafka(folder, kafka_port or free[1], free[2]) if with_kafka else None
-    with ThreadPoolExecutor(2) as pool:
-        for prepared in [pool.submit(server.prepare) for server in (postgres, kafka) if server]:
-            prepared.result()
+    postgres = Postgres(folder, options.postgres_port or free[0])
+    kafka = Kafka(folder, options.kafka_port or free[1], free[2])
     addresses: dict[str, str] = {}
-    if postgres and postgres.outside:
-        sys.stderr.write(f"user nobody cannot enter the clone: PostgreSQL uses {postgres.outside}\n")
+    wanted: list[Postgres | Kafka] = []
+    if not options.no_postgres:
+        addresses["database_url"] = postgres.url
+        wanted.append(postgres)
+        if postgres.outside:
+            sys.stderr.write(f"user nobody cannot enter the clone: PostgreSQL uses {postgres.outside}\n")
+    if not options.no_kafka:
+        addresses["kafka_bootstrap"] = kafka.bootstrap
+        wanted.append(kafka)
+    with ThreadPoolExecutor(2) as pool:
+        for prepared in [pool.submit(server.prepare) for server in wanted]:
+            prepared.result()
     try:
-        processes = [server.start() for server in (postgres, kafka) if server]
-        if postgres:
-            postgres.wait_until_ready()
-            addresses["database_url"] = postgres.url
-        if kafka:
-            kafka.wait_until_ready()
-            addresses["kafka_bootstrap"] = kafka.bootstrap
+        processes = [server.start() for server in wanted]
+        for server in wanted:
+            server.wait_until_ready()
         yield addresses, processes
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # already ending
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        if kafka:
-            kafka.stop()
-        if postgres:
-            postgres.stop()
+        for server in reversed(wanted):
+            server.stop()
 
 
 def _end(_number: int, _frame: types.FrameType | None) -> None:
     raise SystemExit(0)
 
 
-def _serve_until_stdin_closes(servers: Sequence[subprocess.Popen[bytes]]) -> None:
+def _serve_until_stdin_closes(servers: Sequence[Process]) -> int:
     while all(server.poll() is None for server in servers):
         readable, _, _ = select.select([sys.stdin], [], [], 0.5)
         if readable and not os.read(sys.stdin.fileno(), 4096):
-            return
-    sys.exit("a server ended by itself; its log is in the folder of its data")
+            return 0
+    sys.stderr.write("a server ended by itself; its log is in the folder of its data\n")
+    return 1
 
 
-def main() -> None:
+def _run(command: Sequence[str], addresses: dict[str, str]) -> int:
+    """Run a command that finds the servers in its environment; its exit code."""
+    told = {f"SW_{name.upper()}": address for name, address in addresses.items()}
+    return subprocess.run(command, env=os.environ | told, check=False).returncode  # noqa: S603 - the caller's own
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m local.servers", description=__doc__)
     parser.add_argument("--postgres-port", type=int)
     parser.add_argument("--kafka-port", type=int)
     parser.add_argument("--folder", type=Path, help="kept afterwards; without it a temporary one in .local/")
     parser.add_argument("--no-kafka", action="store_true")
     parser.add_argument("--no-postgres", action="store_true")
+    parser.add_argument("command", nargs="*", help="after --: serve this command, until it ends")
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, _end)
     signal.signal(signal.SIGINT, _end)
@@ -127,21 +132,16 @@ def main() -> None:
             folder = options.folder.resolve() if options.folder else stack.enter_context(_temporary_folder())
             if not options.no_kafka:
                 fetch_jars()
-            addresses, processes = stack.enter_context(
-                running(
-                    folder,
-                    postgres_port=options.postgres_port,
-                    kafka_port=options.kafka_port,
-                    with_postgres=not options.no_postgres,
-                    with_kafka=not options.no_kafka,
-                )
-            )
+            addresses, processes = stack.enter_context(running(folder, options))
+            if options.command:
+                return _run(options.command, addresses)
             sys.stdout.write(json.dumps(addresses) + "\n")
             sys.stdout.flush()
-            _serve_until_stdin_closes(processes)
+            return _serve_until_stdin_closes(processes)
     except LocalError as error:
-        sys.exit(str(error))
+        sys.stderr.write(f"{error}\n")
+        return 1
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
