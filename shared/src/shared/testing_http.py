@@ -1,4 +1,4 @@
-"""For tests of an API over real sockets: an issuer of tokens, a server around an app, a client that is signed in."""
+"""For tests of an API over real sockets: an issuer of tokens, a server around an app, a signed-in client."""
 
 import asyncio
 import contextlib
@@ -23,6 +23,8 @@ from shared.database import new_id
 from shared.edge import Edge
 from shared.http.server import make_server
 from shared.security import Grant, Role, ScopeKind, describe_grant
+from shared.service import Service
+from shared.settings import Settings
 
 
 class TokenIssuer:
@@ -115,6 +117,17 @@ async def served(app: ASGIApp) -> AsyncIterator[str]:
         finally:
             server.should_exit = True
             await serving
+
+
+@contextlib.asynccontextmanager
+async def served_api(
+    service: Service, settings: Settings, edge: Edge, issuer: TokenIssuer
+) -> AsyncIterator[ServedApi]:
+    """A service's own API over this edge, taking this issuer's tokens."""
+    jwks_url = f"{issuer.url}/.well-known/jwks.json"
+    trusting = settings.model_copy(update={"issuer": issuer.url, "jwks_url": jwks_url})
+    async with served(service.app(trusting, edge)) as url:
+        yield ServedApi(url, issuer, edge)
 
 
 @contextlib.asynccontextmanager

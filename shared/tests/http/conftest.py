@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 from uuid import UUID
 
 import httpx
 import pytest
 import sqlalchemy as sa
-from fastapi import Response
+from fastapi import Query, Response
 from pydantic import BaseModel
 from sqlalchemy.ext.asyncio import create_async_engine
 
@@ -33,6 +33,7 @@ from shared.http import (
 )
 from shared.http.app import create_app
 from shared.http.approving import ProposalView
+from shared.logging import configure_logging
 from shared.security import Principal
 from shared.settings import Settings
 from shared.testing_http import ServedApi, TokenIssuer, served, signed_in, token_issuer
@@ -48,6 +49,9 @@ things = sa.Table(
     sa.Column("amount", sa.BigInteger, nullable=False),
     sa.Column("version", sa.BigInteger, nullable=False),
 )
+
+
+AtLeast = Annotated[int, Query(le=2**53 - 1)]
 
 
 class NewThing(Body):
@@ -98,7 +102,9 @@ async def show_thing(thing_id: UUID, wait: WaitQuery) -> ThingView:
 
 
 @router.get("/v1/things")
-async def list_things(tx: Tx, principal: Signed, page: PageQuery, at_least: int = 0) -> Listing[ThingView]:
+async def list_things(
+    tx: Tx, principal: Signed, page: PageQuery, at_least: AtLeast = 0
+) -> Listing[ThingView]:
     mine = (things.c.owner_id == principal.person_id) & (things.c.amount >= at_least)
     query = sa.select(things).where(mine).order_by(things.c.id).limit(page.limit + 1)
     if page.after:
@@ -148,6 +154,11 @@ class SampleService:
 
 
 SAMPLE = SampleService("sample", "shared", router, EventRouter(), (GIFT,))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def logs() -> None:
+    configure_logging("sample", "test")
 
 
 @pytest.fixture(scope="session")

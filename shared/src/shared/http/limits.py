@@ -59,7 +59,7 @@ class _Body:
             raise RefusedError(408, "body_too_slow", headers={"Connection": "close"}) from None
         self._bytes += len(message.get("body", b""))
         if self._bytes > BODY_BYTES_MAX:
-            raise RefusedError(413, "body_too_large", headers={"Connection": "close"})
+            raise RefusedError(413, "body_too_large")  # not closed: a reset would take the answer away
         self._complete = not message.get("more_body", False)
         return message
 

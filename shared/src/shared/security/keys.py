@@ -6,6 +6,7 @@ than every ten seconds, whatever is asked; kept for an hour while the issuer can
 
 import asyncio
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import httpx
@@ -39,8 +40,9 @@ class PublicKey:
 class IssuerKeys:
     """The cache, one per process."""
 
-    def __init__(self, jwks_url: str) -> None:
+    def __init__(self, jwks_url: str, clock: Callable[[], float] = time.monotonic) -> None:
         self._jwks_url = jwks_url
+        self._clock = clock
         self._keys: dict[str, PublicKey] = {}
         self._fetched_at = -float("inf")
         self._tried_at = -float("inf")
@@ -52,27 +54,27 @@ class IssuerKeys:
             async with self._fetching:
                 if self._wants_fetch(kid):
                     await self._fetch()
-        if _since(self._fetched_at) > STALE_SECONDS:
+        if self._since(self._fetched_at) > STALE_SECONDS:
             raise IdentityUnavailableError
         return self._keys.get(kid)
 
     def _wants_fetch(self, kid: str) -> bool:
         pause = PAUSE_SECONDS if self._keys else FIRST_PAUSE_SECONDS
-        outdated = kid not in self._keys or _since(self._fetched_at) > FRESH_SECONDS
-        return outdated and _since(self._tried_at) > pause
+        outdated = kid not in self._keys or self._since(self._fetched_at) > FRESH_SECONDS
+        return outdated and self._since(self._tried_at) > pause
+
+    def _since(self, moment: float) -> float:
+        return self._clock() - moment
 
     async def _fetch(self) -> None:
-        self._tried_at = time.monotonic()
         try:
-            keys = _read(await _download(self._jwks_url))
+            self._keys = _read(await _download(self._jwks_url))
         except (httpx.HTTPError, TimeoutError, ValueError) as error:
             log.warning("issuer_keys_unavailable", error=type(error).__name__)
-            return
-        self._keys, self._fetched_at = keys, time.monotonic()
-
-
-def _since(moment: float) -> float:
-    return time.monotonic() - moment
+        else:
+            self._fetched_at = self._clock()
+        finally:
+            self._tried_at = self._clock()  # not before: whoever comes meanwhile waits for this fetch
 
 
 async def _download(url: str) -> bytes:
