@@ -226,9 +226,9 @@ async def take(tx: Transaction, record_id: int) -> Parked | None:
 
 
 def key_of(record: Record) -> Key | None:
-    """What a record waits behind, if it has a usable key."""
+    """What a record parks and waits behind; None if it has no usable key, or no type, and stands alone."""
     key = record.text_key()
-    return None if key is None else (record.topic, key)
+    return None if key is None or "ce_type" not in record.text_headers() else (record.topic, key)
 
 
 def _row(record: Record, key: Key | None) -> dict[str, object]:

@@ -28,12 +28,18 @@ from shared.doorbell import Doorbell
 from shared.edge import Edge
 from shared.events.envelope import Event, catalog
 from shared.kafka import create_topics
+from shared.logging import configure_logging
 from shared.outbox import outbox
 from shared.service import Service
 from shared.settings import Settings
 
 SETUP = Path(__file__).parents[3] / "deploy" / "postgres"
 ISSUER = "http://127.0.0.1:1/issuer"
+
+
+def pytest_configure() -> None:
+    """Log as in production: one line of JSON an entry, and no colored tracebacks, which take seconds."""
+    configure_logging("test", "pytest")
 
 
 def pytest_report_header() -> list[str]:
