@@ -20,7 +20,6 @@ from notifications.domain import (
     Copy,
     EnrollmentSeen,
     Kind,
-    Language,
     MonthMoney,
     News,
     Preferences,
@@ -34,6 +33,7 @@ from notifications.domain import (
 )
 from shared.clock import CIVIL, civil_moment
 from shared.errors import InvalidError
+from shared.texts import LANGUAGES, LanguageCode
 
 NOON = civil_moment(date(2026, 9, 7), time(12))
 LATER = NOON + timedelta(minutes=1)
@@ -221,14 +221,14 @@ def entries(language: str) -> dict[str, tuple[str, ...]]:
 
 
 def test_no_text_is_missing_in_any_language() -> None:
-    kk, ru, en = (entries(language) for language in texts.LANGUAGES)
+    kk, ru, en = (entries(language) for language in LANGUAGES)
     assert kk.keys() == ru.keys() == en.keys()
     assert all(forms and all(forms) for catalog in (kk, ru, en) for forms in catalog.values())
     assert {f"message.{kind}.{part}" for kind in Kind for part in ("title", "body")} <= kk.keys()
 
 
 def test_no_text_is_equal_in_two_languages() -> None:
-    kk, ru, en = (entries(language) for language in texts.LANGUAGES)
+    kk, ru, en = (entries(language) for language in LANGUAGES)
     for msgid in kk:
         assert len({kk[msgid], ru[msgid], en[msgid]}) == 3, msgid
 
@@ -238,9 +238,9 @@ def test_each_reason_says_what_to_do() -> None:
     assert {f"{msgid}.action" for msgid in reasons if not msgid.endswith(".action")} <= reasons
 
 
-@pytest.mark.parametrize("language", texts.LANGUAGES)
+@pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", Kind)
-def test_each_message_is_written_out_in_each_language(kind: Kind, language: Language) -> None:
+def test_each_message_is_written_out_in_each_language(kind: Kind, language: LanguageCode) -> None:
     rendered = texts.render(kind, VALUES if kind is Kind.SEAT_QUEUED else without_count(), language)
     assert "{" not in rendered.title + rendered.body
     assert "message." not in rendered.title + rendered.body
@@ -266,7 +266,9 @@ def without_count() -> dict[str, Any]:
         ("en", 2, "2 children are ahead"),
     ],
 )
-def test_what_is_counted_takes_the_plural_of_the_language(language: Language, ahead: int, said: str) -> None:
+def test_what_is_counted_takes_the_plural_of_the_language(
+    language: LanguageCode, ahead: int, said: str
+) -> None:
     assert said in texts.render(Kind.SEAT_QUEUED, {"group": GROUP, "ahead": ahead}, language).body
 
 
@@ -280,7 +282,9 @@ def test_what_is_counted_takes_the_plural_of_the_language(language: Language, ah
         ("en", 2**53 - 1, "90,071,992,547,409.91\u00a0₸"),
     ],
 )
-def test_money_is_written_in_tenge_as_the_language_does(language: Language, tiyn: int, written: str) -> None:
+def test_money_is_written_in_tenge_as_the_language_does(
+    language: LanguageCode, tiyn: int, written: str
+) -> None:
     assert texts.money(tiyn, language) == written
 
 

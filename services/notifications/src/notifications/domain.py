@@ -15,8 +15,8 @@ import phonenumbers
 
 from shared.clock import CIVIL, civil_date, civil_moment
 from shared.errors import InvalidError
+from shared.texts import DEFAULT, LanguageCode
 
-Language = Literal["kk", "ru", "en"]
 Channel = Literal["email", "sms"]
 Topic = Literal["children", "seats", "enrollments", "money"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
@@ -148,7 +148,7 @@ class QuietHours:
 class Preferences:
     """How a person wants to be told. Who never said anything gets everything, in Kazakh, not at night."""
 
-    language: Language = "kk"
+    language: LanguageCode = DEFAULT
     topics: Mapping[Topic, frozenset[Channel]] = field(
         default_factory=lambda: dict.fromkeys(TOPICS, frozenset(CHANNELS))
     )

@@ -1,0 +1,25 @@
+"""What must never be found in the database of notifications: each check finds nothing when all is well."""
+
+AUDIT = {
+    "messages_beyond_their_mailbox": """
+        SELECT messages.id FROM messages LEFT JOIN mailboxes USING (person_id)
+        WHERE mailboxes.person_id IS NULL OR messages.number > mailboxes.last_number
+    """,
+    "messages_about_children_nobody_described": """
+        SELECT messages.id FROM messages LEFT JOIN guarded_children USING (child_id)
+        WHERE guarded_children.child_id IS NULL
+    """,
+    "messages_to_people_who_never_were_guardians": """
+        SELECT messages.id FROM messages
+        WHERE NOT EXISTS (
+            SELECT FROM grants
+            WHERE grants.role = 'guardian' AND grants.scope_id = messages.child_id
+                AND grants.person_id = messages.person_id
+        )
+    """,
+    "deliveries_stuck_for_an_hour": """
+        SELECT id FROM deliveries
+        WHERE state = 'pending' AND next_at < clock_timestamp() - interval '1 hour'
+            AND not_before < clock_timestamp() - interval '1 hour'
+    """,
+}

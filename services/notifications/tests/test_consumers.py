@@ -1,0 +1,232 @@
+"""Each event in, messages out: to all guardians, once, in an order that makes sense."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+import sqlalchemy as sa
+
+from notifications.domain import Kind
+from notifications.repository import messages
+from notifications.repository.messages import Message
+from notifications.tables import messages as table
+from notifications.testing import Family, about, confirmed, envelope_of, held, queued, unfunded
+from shared.consumer import NotYet
+from shared.database import new_id
+from shared.edge import Edge
+from shared.events.clubs import SeatOffered, SeatRefused
+from shared.events.enrollment import Canceled, Ended, GrantDescribed, Rejected
+from shared.events.envelope import Event
+from shared.security import principal_of
+
+Take = Callable[..., Awaitable[list[NotYet]]]
+
+
+@pytest.fixture
+def inbox(edge: Edge) -> Callable[[UUID], Awaitable[list[Message]]]:
+    """What a person was told of enrollments, the first first."""
+
+    async def read(person_id: UUID) -> list[Message]:
+        async with edge.transaction() as tx:
+            told = await messages.since(tx, person_id, number=0, limit=1000)
+        assert [one.number for one in told] == sorted({one.number for one in told})
+        return [one for one in told if one.kind is not Kind.LINK_VERIFIED]
+
+    return read
+
+
+Inbox = Callable[[UUID], Awaitable[list[Message]]]
+
+
+async def test_each_new_guardian_is_told_of_the_verified_link_once(
+    take: Take, family: Family, edge: Edge
+) -> None:
+    third = new_id()
+    await take(family.child_described(version=1))  # republished: the same state under another id
+    await take(family.child_described(*family.guardians, third, version=2))
+    await take(family.child_described(*family.guardians, version=1))  # late
+    async with edge.transaction() as tx:
+        rows = await tx.execute(sa.select(table.c.person_id).where(table.c.kind == "link_verified"))
+        assert sorted(rows.scalars()) == sorted([*family.guardians, third])
+
+
+Case = tuple[Callable[[Family], Event], Kind, dict[str, Any]]
+CASES: list[Case] = [
+    (lambda f: queued(f, 1), Kind.SEAT_NEXT, {}),
+    (lambda f: queued(f, 3), Kind.SEAT_QUEUED, {"ahead": 2}),
+    (
+        lambda f: SeatOffered(
+            **about(f),
+            attempt=1,
+            offer_id=new_id(),
+            starts_on=date(2026, 10, 1),
+            until=datetime(2026, 9, 9, 7, tzinfo=UTC),
+        ),
+        Kind.SEAT_OFFERED,
+        {"starts_on": "2026-10-01", "until": "2026-09-09T07:00:00+00:00"},
+    ),
+    (
+        lambda f: SeatRefused(**about(f), attempt=1, code="group_closed"),
+        Kind.REJECTED,
+        {"code": "group_closed"},
+    ),
+    (lambda f: Rejected(**about(f), code="too_old"), Kind.REJECTED, {"code": "too_old"}),
+    (
+        lambda f: Rejected(**about(f), code="no_money", missing_tiyn=450_000),
+        Kind.REJECTED_SHORT,
+        {"code": "no_money", "missing_tiyn": 450_000},
+    ),
+    (confirmed, Kind.CONFIRMED, {"starts_on": "2026-09-10", "month": "2026-09"}),
+    (lambda f: Canceled(**about(f)), Kind.CANCELED, {}),
+    (
+        lambda f: Ended(**about(f), on=date(2026, 10, 1), code="moved"),
+        Kind.ENDED,
+        {"on": "2026-10-01", "ended_code": "moved"},
+    ),
+    (
+        unfunded,
+        Kind.MONTH_UNFUNDED,
+        {"month": "2026-10", "missing_tiyn": 50_000, "grace_ends_on": "2026-10-10"},
+    ),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case[1]}")
+async def test_an_event_becomes_a_message_to_every_guardian(
+    take: Take, family: Family, inbox: Inbox, case: Case
+) -> None:
+    event, kind, values = case
+    assert await take(event(family)) == []
+    for guardian in family.guardians:
+        (told,) = await inbox(guardian)
+        assert told.kind is kind
+        assert told.child_id == family.child_id
+        assert told.enrollment_id == family.enrollment_id
+        names = {"kk": "Робототехника тобы", "ru": "Группа робототехники", "en": "Robotics"}
+        assert told.content == values | {"group": names}
+
+
+async def test_the_same_event_twice_is_one_message(take: Take, family: Family, inbox: Inbox) -> None:
+    once = envelope_of(queued(family, 2))
+    await take(once, once)
+    await take(once)
+    assert len(await inbox(family.guardians[0])) == 1
+
+
+async def test_the_last_word_of_two_topics_is_the_later_one_in_whatever_order_they_come(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    first, second = envelope_of(queued(family, 2)), envelope_of(Canceled(**about(family)))
+    later = second.time + timedelta(seconds=1)
+    await take(envelope_of(Canceled(**about(family)), later), first)
+    assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.CANCELED]
+
+
+async def test_a_refusal_by_clubs_and_the_rejection_after_it_are_one_message(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    await take(SeatRefused(**about(family), attempt=1, code="group_closed"))
+    await take(Rejected(**about(family), code="group_closed"))
+    assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.REJECTED]
+
+
+async def test_leaving_the_queue_is_told_as_canceled_only(take: Take, family: Family, inbox: Inbox) -> None:
+    await take(SeatRefused(**about(family), attempt=1, code="queue_left"), Canceled(**about(family)))
+    assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.CANCELED]
+
+
+async def test_money_for_a_month_is_told_only_after_it_was_missing(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    await take(confirmed(family), held(family))
+    assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.CONFIRMED]
+    start = envelope_of(unfunded(family)).time
+    minute = timedelta(minutes=1)
+    again = [
+        envelope_of(unfunded(family), start + minute),
+        envelope_of(unfunded(family), start + 2 * minute),
+        envelope_of(unfunded(family, 20_000), start + 3 * minute),
+        envelope_of(held(family), start + 4 * minute),
+    ]
+    await take(*again)
+    kinds = [one.kind for one in await inbox(family.guardians[0])]
+    assert kinds == [Kind.CONFIRMED, Kind.MONTH_UNFUNDED, Kind.MONTH_UNFUNDED, Kind.MONTH_FUNDED]
+
+
+async def test_money_that_came_before_its_lack_was_heard_of_silences_the_lack(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    lacking = envelope_of(unfunded(family))
+    await take(envelope_of(held(family), lacking.time + timedelta(minutes=1)))
+    await take(lacking)
+    assert await inbox(family.guardians[0]) == []
+
+
+async def test_news_of_a_child_that_nobody_described_waits_and_leaves_no_trace(
+    take: Take, family: Family, edge: Edge
+) -> None:
+    stranger = Family(group_id=family.group_id)
+    assert await take(confirmed(family), confirmed(stranger)) == [NotYet("child_described")]
+    async with edge.transaction() as tx:
+        rows = await tx.execute(sa.select(sa.func.count()).where(table.c.kind == "confirmed"))
+        assert rows.scalar_one() == 0
+    await take(stranger.child_described())
+    assert await take(confirmed(family), confirmed(stranger)) == []
+
+
+async def test_news_of_a_group_without_a_name_waits(take: Take, family: Family) -> None:
+    nameless = Family(child_id=family.child_id)
+    assert await take(confirmed(nameless)) == [NotYet("group_described")]
+    await take(nameless.group_described())
+    assert await take(confirmed(nameless)) == []
+
+
+async def test_a_month_of_a_child_that_nobody_described_waits_for_it_too(take: Take, family: Family) -> None:
+    stranger = Family(group_id=family.group_id)
+    assert await take(unfunded(stranger)) == [NotYet("child_described")]
+    assert await take(held(stranger)) == [], "nothing to tell, so nothing to wait for"
+
+
+async def test_a_message_keeps_the_name_the_group_had(take: Take, family: Family, inbox: Inbox) -> None:
+    await take(confirmed(family))
+    await take(family.group_described("Robotics and drones", version=2))
+    await take(family.group_described("Older", version=1))
+    await take(Ended(**about(family), on=date(2026, 10, 1), code="moved"))
+    told = await inbox(family.guardians[0])
+    assert [one.content["group"]["en"] for one in told] == ["Robotics", "Robotics and drones"]
+
+
+async def test_a_former_guardian_is_told_nothing_more(take: Take, family: Family, inbox: Inbox) -> None:
+    stays, leaves = family.guardians
+    await take(family.child_described(stays, version=2))
+    await take(confirmed(family))
+    assert len(await inbox(stays)) == 1
+    assert await inbox(leaves) == []
+
+
+async def test_a_long_run_of_events_for_many_children_is_told_set_wise(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    siblings = [Family(guardians=family.guardians, group_id=family.group_id) for _ in range(200)]
+    await take(*(one.child_described() for one in siblings))
+    assert await take(*(confirmed(one) for one in siblings)) == []
+    told = await inbox(family.guardians[0])
+    assert [one.child_id for one in told] == [one.child_id for one in siblings]
+
+
+async def test_an_auditor_told_by_enrollment_is_one_here(take: Take, edge: Edge) -> None:
+    person_id = new_id()
+    await take(
+        GrantDescribed(
+            grant_id=new_id(),
+            version=1,
+            person_id=person_id,
+            role="auditor",
+            scope_kind="region",
+            scope_id=new_id(),
+        )
+    )
+    async with edge.transaction() as tx:
+        assert (await principal_of(tx, person_id)).has("auditor")
