@@ -33,7 +33,7 @@ class Happened(Event):
 
 def event_type(topic: str, name: str, *, full_state: bool = False) -> type[Happened]:
     """A new type of event in this topic."""
-    return create_model(  # type: ignore[call-overload,no-any-return] # its stubs know fields, not class variables
+    return create_model(
         name.title(),
         __base__=Happened,
         type=(ClassVar[str], f"{topic}.{name}.v1"),
