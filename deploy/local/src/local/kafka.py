@@ -26,7 +26,7 @@ from aiokafka.errors import KafkaError as ClientError
 from local import child, places
 from local.errors import LocalError
 
-_CENTRAL = "https://repo.maven.apache.org/maven2"
+CENTRAL = "https://repo.maven.apache.org/maven2"
 _QUIET = ["--enable-native-access=ALL-UNNAMED", "--sun-misc-unsafe-memory-access=allow"]
 
 
@@ -50,7 +50,7 @@ def fetch_jars(progress: Callable[[int, int], None] | None = None) -> list[Path]
 
 def _fetch(http: httpx.Client, path: Path, jar: dict[str, str]) -> None:
     group, name, version = jar["groupId"].replace(".", "/"), jar["artifactId"], jar["version"]
-    url = f"{_CENTRAL}/{group}/{name}/{version}/{name}-{version}.jar"
+    url = f"{CENTRAL}/{group}/{name}/{version}/{name}-{version}.jar"
     try:
         answer = http.get(url)
         answer.raise_for_status()
