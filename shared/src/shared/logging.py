@@ -14,6 +14,7 @@ import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 TEXT_MAX = 4096
+_JSON_BITS = 63
 REDACTED = "[redacted]"
 _SECRET_KEYS = re.compile(
     r"(^|_)(iin|bin_iin|phone|mobile|email|e_mail|name|surname|patronymic|birth_?date|born_on|address|iban|card"
@@ -81,13 +82,13 @@ def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 def _redacted(key: str, value: object) -> Any:  # noqa: ANN401 - any value that can be logged
     if _SECRET_KEYS.search(key) and key not in _PUBLIC_KEYS:
         return REDACTED
-    if isinstance(value, bool | int | float | None):
+    if isinstance(value, bool | float | None) or (isinstance(value, int) and value.bit_length() < _JSON_BITS):
         return value
     if isinstance(value, Mapping):
         return {str(name): _redacted(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted("", item) for item in value]
-    text = str(value)
+    text = str(value).encode(errors="replace").decode()  # a lone surrogate would cost the whole line
     shown = text[-TEXT_MAX:] if key == "exception" else text[:TEXT_MAX]  # the end of a trace says most
     return _SENSITIVE.sub(lambda match: match["id"] or REDACTED, shown)
 

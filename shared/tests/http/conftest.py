@@ -201,6 +201,11 @@ async def running(database_url: str, issuer: TokenIssuer) -> AsyncIterator[Serve
     await engine.dispose()
 
 
+@pytest.fixture(scope="session")
+def sample() -> SampleService:
+    return SAMPLE
+
+
 @pytest.fixture
 async def person_id() -> UUID:
     return new_id()
