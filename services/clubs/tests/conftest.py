@@ -1,6 +1,6 @@
 """The service under test, a group to ask for seats in, and the way events reach the service."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime, time
 from uuid import UUID
@@ -17,7 +17,9 @@ from shared.edge import Edge
 from shared.events.envelope import Envelope, Event
 from shared.security import Grant, Principal
 from shared.service import Service
+from shared.settings import Settings
 from shared.testing import Database, set_clock
+from shared.testing_http import ServedApi, TokenIssuer, served, token_issuer
 
 NAME = Names("Шахмат", "Шахматы", "Chess")
 
@@ -113,3 +115,17 @@ def _envelope(event: Event, time_: datetime) -> Envelope:
         traceparent=None,
         event=event,
     )
+
+
+@pytest.fixture(scope="session")
+async def issuer() -> AsyncIterator[TokenIssuer]:
+    async with token_issuer() as issuer_:
+        yield issuer_
+
+
+@pytest.fixture
+async def api(edge: Edge, database: Database, issuer: TokenIssuer) -> AsyncIterator[ServedApi]:
+    """The service's API behind a real server."""
+    settings = Settings(environment="development", database_url=database.url("clubs"), issuer=issuer.url)
+    async with served(clubs.app(settings, edge)) as url:
+        yield ServedApi(url, issuer, edge)

@@ -119,11 +119,11 @@ class Book:
         """The first day after the group."""
         return self.last_day + timedelta(days=1)
 
-    def free_from(self) -> date | None:
-        """The first day from which a seat is free on every day to the end, if there is one."""
+    def free_from(self, since: date = date.min) -> date | None:
+        """The first day, of those since then, from which a seat is free on every day to the end; if any."""
         intervals = (self.places[id_].days for id_ in self.taken)
         edges = [edge for days in intervals if days for edge in ((days[0], 1), (days[1], -1))]
-        seated, free_from = 0, self.first_day
+        seated, free_from = 0, max(self.first_day, since)
         for day, change in sorted(edges):  # on the same day, who leaves comes before who arrives
             if seated >= self.capacity > seated + change:
                 free_from = max(free_from, day)

@@ -208,11 +208,9 @@ def _refuse_offered(book: Book, place: Place, code: str, moment: Moment) -> Deci
 
 def _offer_next(book: Book, moment: Moment, news: tuple[News, ...] = ()) -> Decision:
     """Offer what is free to those who wait, in their order, until nothing is free or nobody waits."""
-    while book.queue and (free_from := book.free_from()) is not None:
+    while book.queue and (free_from := book.free_from(moment.today)) is not None:
         place = book.places[book.queue[0][2]]
-        since = max(free_from, place.request.wished_on, moment.today)
-        if since > book.last_day:
-            break
+        since = max(free_from, place.request.wished_on)
         until = min(moment.now + OFFER_STANDS, civil_moment(book.end))
         place = place.becomes("offered", days=(since, book.end), offer=Offer(moment.new_id(), until))
         book = book.with_places([place])

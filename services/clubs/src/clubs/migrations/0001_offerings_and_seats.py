@@ -93,7 +93,7 @@ def _create_lessons() -> None:
         sa.Column("canceled", sa.Boolean, nullable=False),
         sa.PrimaryKeyConstraint("id", name="pk_lessons"),
         sa.ForeignKeyConstraint(["group_id"], ["groups.id"], name="fk_lessons_group_id_groups"),
-        sa.UniqueConstraint("group_id", "starts_at", name="uq_lessons_group_id"),
+        sa.UniqueConstraint("group_id", "starts_at", name="uq_lessons_group_id_starts_at"),
     )
     op.create_index("ix_lessons_group_month", "lessons", ["group_id", "month"])
 

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from clubs.domain.places import Book, Offer, Place, Request, Turn
 from clubs.repository.providers import Row
 from clubs.tables import groups, seats
+from shared.clock import civil_date
 from shared.database import Transaction
 from shared.security import Principal
 
@@ -95,7 +96,8 @@ async def save_books(tx: Transaction, before: Mapping[UUID, Book], after: Mappin
         if done != f"INSERT 0 {len(rows)}":
             raise SeatOfAnotherGroupError
     ids = [id_ for id_, book in after.items() if book is not before[id_]]
-    await driver.execute(_SAVE_FREE_FROM, ids, [after[id_].free_from() for id_ in ids])
+    today = civil_date(tx.now)  # days gone by are not all read, and free to nobody
+    await driver.execute(_SAVE_FREE_FROM, ids, [after[id_].free_from(today) for id_ in ids])
     return [place for _, place in changed]
 
 
