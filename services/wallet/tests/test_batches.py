@@ -181,7 +181,7 @@ class Naive:
         if over > 0:
             return Declined("over_budget", over)
         self.moves.append((command.fund_id, "bank", "fund", command.amount_tiyn))
-        return Deposited(command.amount_tiyn)
+        return Deposited(command.id, command.amount_tiyn)
 
     def allot(self, command: Allot, today: date) -> Result:
         place = (command.child_id, command.expires_on)

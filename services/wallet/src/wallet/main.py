@@ -1,15 +1,19 @@
-"""The wallet as a service: its edges, its tables, and what operators can ask of it."""
+"""The service `wallet`, put together."""
 
-from shared.consumer import EventRouter
-from shared.http import Router
 from shared.service import Service
-from wallet import tables
+from wallet import api, consumers, tables
 from wallet.repository.audits import AUDITS
+from wallet.usecases.funds import FUND, republish_funds
+from wallet.usecases.programs import PROGRAM, republish_programs
+from wallet.usecases.runs import fund_children
 
 service = Service(
     name="wallet",
-    api=Router(),
-    events=EventRouter(),
+    api=api.router,
+    events=consumers.router,
     metadata=tables.metadata,
+    approvals=(PROGRAM, FUND),
+    republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
+    jobs=(fund_children,),
 )

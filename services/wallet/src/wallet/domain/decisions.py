@@ -89,7 +89,7 @@ def _deposit(books: Books, command: Deposit) -> Result:
     if received + command.amount_tiyn > fund.budget_tiyn:
         return Declined("over_budget", received + command.amount_tiyn - fund.budget_tiyn)
     books.move(command.id, bank, fund_account(fund.id), command.amount_tiyn)
-    return Deposited(command.amount_tiyn)
+    return Deposited(command.id, command.amount_tiyn)
 
 
 def _allot(books: Books, command: Allot) -> Result:

@@ -15,6 +15,11 @@ class Lesson(NamedTuple):
     lesson_id: UUID
     on: date
 
+    @classmethod
+    def read(cls, lesson_id: str, on: str) -> "Lesson":
+        """From the texts that JSON keeps."""
+        return cls(UUID(lesson_id), date.fromisoformat(on))
+
 
 @dataclass(frozen=True, slots=True)
 class FrozenRules:

@@ -144,8 +144,9 @@ class Share(NamedTuple):
 
 
 class Deposited(NamedTuple):
-    """The money is in the fund."""
+    """The money is in the fund, by the operation that did it first."""
 
+    operation_id: UUID
     amount_tiyn: int
 
 

@@ -42,7 +42,7 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
         group_id=UUID(content["group_id"]),
         direction=content["direction"],
         price_tiyn=content["price_tiyn"],
-        lessons=tuple(Lesson(UUID(id_), date.fromisoformat(on)) for id_, on in content["lessons"]),
+        lessons=tuple(Lesson.read(id_, on) for id_, on in content["lessons"]),
         covers_from=date.fromisoformat(content["covers_from"]),
         covers_until=date.fromisoformat(until) if until else None,
         rules=tuple(

@@ -71,7 +71,7 @@ _ENROLLMENTS = "SELECT id, child_id, ends_on, released FROM enrollments WHERE id
 _OWN_ACCOUNTS = "SELECT id, credited, debited, held FROM accounts WHERE id = ANY($1::bigint[])"
 LOCK_ACCOUNTS = "SELECT 1 FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
 _RECORDED = """
-SELECT o.origin, o.kind, o.key, o.digest, o.code, o.amount_tiyn, o.hold_id
+SELECT o.id, o.origin, o.kind, o.key, o.digest, o.code, o.amount_tiyn, o.hold_id
 FROM operations o JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted(origin, kind, key)
     USING (key, kind, origin)
 """
@@ -260,7 +260,7 @@ def _result(row: asyncpg.Record, shares: Sequence[Share]) -> Result:
         return Held(row["hold_id"], amount, tuple(shares))
     match row["kind"]:
         case "deposit":
-            return Deposited(amount)
+            return Deposited(row["id"], amount)
         case "allot":
             return Allotted(amount)
         case _:

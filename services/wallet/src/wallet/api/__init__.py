@@ -1,0 +1,8 @@
+"""The wallet's HTTP API: translates requests into use cases, and what they find into views."""
+
+from shared.http import Router
+from wallet.api import programs, runs, wallets
+
+router = Router()
+for part in (programs.router, runs.router, wallets.router):
+    router.include_router(part)

@@ -1,0 +1,51 @@
+"""What people see of a child's wallet."""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+import sqlalchemy as sa
+
+from shared.database import Transaction
+
+_PURSES = sa.text("""
+    WITH given_back AS (
+        SELECT p.debit_account AS account, sum(p.amount_tiyn) AS amount_tiyn
+        FROM operations o JOIN postings p ON p.operation_id = o.id
+        WHERE o.child_id = :child_id AND p.credit_account & ((1::bigint << 40) - 1) < 1024
+        GROUP BY p.debit_account
+    )
+    SELECT f.program_id, g.name AS program_name, f.id AS fund_id, f.name AS fund_name, f.mode,
+        a.expires_on AS until, a.held AS held_tiyn, a.credited - a.debited - a.held AS free_tiyn,
+        (a.debited - coalesce(b.amount_tiyn, 0))::bigint AS spent_tiyn
+    FROM accounts a JOIN funds f ON f.number = a.id >> 40 JOIN programs g ON g.id = f.program_id
+        LEFT JOIN given_back b ON b.account = a.id
+    WHERE a.kind = 16 AND a.child_id = :child_id
+    ORDER BY g.place, g.id, a.expires_on, f.id
+""")
+_VERSION = sa.text("SELECT version FROM wallets WHERE child_id = :child_id")
+_MOVEMENTS = sa.text("""
+    SELECT o.id, b.posted_at AS at, o.kind, o.amount_tiyn, h.enrollment_id, h.month
+    FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN holds h ON h.id = o.id
+    WHERE o.child_id = :child_id AND o.code IS NULL AND o.amount_tiyn > 0
+        AND (CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid))
+    ORDER BY o.id DESC LIMIT :limit
+""")
+
+
+async def wallet_version(tx: Transaction, child_id: UUID) -> int | None:
+    """Which state of the wallet this is; None if there is no wallet yet."""
+    version: int | None = (await tx.execute(_VERSION, {"child_id": child_id})).scalar_one_or_none()
+    return version
+
+
+async def purses(tx: Transaction, child_id: UUID) -> Sequence[sa.RowMapping]:
+    """The allotments of a child, in the order in which they are spent."""
+    return (await tx.execute(_PURSES, {"child_id": child_id})).mappings().all()
+
+
+async def movements(
+    tx: Transaction, child_id: UUID, *, before: UUID | None, limit: int
+) -> Sequence[sa.RowMapping]:
+    """What was done with a child's money, the newest first."""
+    values = {"child_id": child_id, "before": before, "limit": limit}
+    return (await tx.execute(_MOVEMENTS, values)).mappings().all()
