@@ -35,10 +35,15 @@ request_seconds = Histogram(
 )
 outbox_length = Gauge("outbox_length", "Rows not yet acknowledged by Kafka", ("service",), registry=registry)
 outbox_age = Gauge("outbox_age_seconds", "Age of the oldest such row", ("service",), registry=registry)
+parked_keys = Gauge("parked_keys", "Keys that cannot go on", ("service", "reason"), registry=registry)
 
 _OUTBOX = sa.text(
     "SELECT count(*) AS length, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) AS age"
     " FROM outbox"
+)
+_PARKED = sa.text(
+    "SELECT reason, count(key) AS keys FROM (VALUES ('not_yet'), ('failed'), ('unreadable')) AS known(reason)"
+    " LEFT JOIN parked_keys USING (reason) GROUP BY reason"
 )
 _w3c = TraceContextTextMapPropagator()
 
@@ -48,6 +53,8 @@ async def measure(tx: Transaction, service: str) -> None:
     row = (await tx.execute(_OUTBOX)).one()
     outbox_length.labels(service).set(row.length)
     outbox_age.labels(service).set(row.age)
+    for parked in await tx.execute(_PARKED):
+        parked_keys.labels(service, parked.reason).set(parked.keys)
 
 
 def render_metrics() -> bytes:
@@ -81,10 +88,10 @@ class Hop:
     traceparent: str | None
     span: Span | None = None
 
-    def finish(self, route: str, status: int) -> None:
+    def finish(self, method: str, route: str, status: int) -> None:
         """Name the span of a request once its route is known."""
         if self.span is not None:
-            self.span.update_name(f"{route} {status}")
+            self.span.update_name(f"{method} {route}")
             self.span.set_attribute("http.route", route)
             self.span.set_attribute("http.response.status_code", status)
 
@@ -92,7 +99,7 @@ class Hop:
 @contextlib.contextmanager
 def server_span(method: str, traceparent: str | None) -> Iterator[Hop]:
     """The span of a request, a child of the caller's."""
-    with _span(f"{method}", SpanKind.SERVER, traceparent) as hop:
+    with _span(method, SpanKind.SERVER, traceparent) as hop:
         yield hop
 
 

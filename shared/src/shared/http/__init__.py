@@ -4,7 +4,7 @@ from shared.http.access import Language, Person, Signed, Tx
 from shared.http.content import Body, Name, Text, Whole
 from shared.http.paging import Key, Listing, Page, PageQuery
 from shared.http.routing import Router, changes_nothing
-from shared.http.waiting import Wait, WaitQuery
+from shared.http.waiting import Wait, WaitQuery, stay_open
 
 __all__ = [
     "Body",
@@ -23,4 +23,5 @@ __all__ = [
     "WaitQuery",
     "Whole",
     "changes_nothing",
+    "stay_open",
 ]

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from typing import Any, Protocol
 
+import structlog
 from fastapi import APIRouter, FastAPI
 
 from shared.approvals import ApprovalKind
@@ -21,6 +22,8 @@ from shared.http.wiring import Wiring
 from shared.security import IssuerKeys, TokenVerifier
 from shared.settings import Settings
 from shared.texts import Texts
+
+log = structlog.get_logger()
 
 
 class Served(Protocol):
@@ -75,9 +78,16 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     wiring: Wiring = app.state.wiring
     bell = asyncio.create_task(wiring.edge.doorbell.run())
+    bell.add_done_callback(_tell_if_it_died)
     try:
         yield
     finally:
         bell.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
+        with contextlib.suppress(asyncio.CancelledError, Exception):
             await bell
+
+
+def _tell_if_it_died(bell: "asyncio.Task[None]") -> None:
+    """Not the end of the process: the doorbell is a hint, and whoever waits also polls."""
+    if not bell.cancelled() and bell.exception():
+        log.error("doorbell_died", exc_info=bell.exception())

@@ -47,7 +47,7 @@ class Observation:
                 started = time.perf_counter()
                 await self._serve(scope, receive, answer)
                 route = getattr(scope.get("route"), "path", "unmatched")
-                span.finish(route, answer.status)
+                span.finish(scope["method"], route, answer.status)
                 _tell(scope, route, answer.status, time.perf_counter() - started)
         finally:
             structlog.contextvars.clear_contextvars()

@@ -30,6 +30,12 @@ class Versioned(Protocol):
 View = TypeVar("View", bound=Versioned)
 
 
+def stay_open(request: Request) -> None:
+    """Lift the deadline of a request whose answer goes on for as long as somebody listens."""
+    deadline: asyncio.Timeout = request.scope["state"]["deadline"]
+    deadline.reschedule(None)
+
+
 @dataclass(frozen=True, slots=True)
 class Wait:
     """How long the caller is ready to wait for something newer than what they know."""
