@@ -132,6 +132,9 @@ enrollments = sa.Table(
     sa.Column("offer_id", sa.Uuid),
     sa.Column("offer_until", sa.DateTime(timezone=True)),
     sa.Column("program_id", sa.Uuid),
+    sa.Column(  # the real clock's, for the audit
+        "changed_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()
+    ),
     sa.CheckConstraint(
         "state IN ('requested', 'queued', 'offered', 'funding', 'payment_required', 'confirmed', 'rejected',"
         " 'canceled', 'ended')",

@@ -83,6 +83,7 @@ CREATE TABLE enrollments (
     offer_id UUID,
     offer_until TIMESTAMP WITH TIME ZONE,
     program_id UUID,
+    changed_at TIMESTAMP WITH TIME ZONE DEFAULT clock_timestamp() NOT NULL,
     CONSTRAINT pk_enrollments PRIMARY KEY (id),
     CONSTRAINT ck_enrollments_state_is_known
         CHECK (state IN ('requested', 'queued', 'offered', 'funding',

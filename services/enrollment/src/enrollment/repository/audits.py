@@ -26,7 +26,8 @@ AUDITS = {
         WHERE enrollments.state IN ('requested', 'queued', 'offered', 'rejected', 'canceled')
     """,
     "unsettled_for_an_hour": """
-        SELECT id FROM enrollments WHERE state = 'requested' AND requested_at < now() - interval '1 hour'
+        SELECT id FROM enrollments
+        WHERE state IN ('requested', 'funding') AND changed_at < clock_timestamp() - interval '1 hour'
     """,
     "unfunded_without_an_end_of_grace": """
         SELECT enrollment_id FROM enrollment_months WHERE state = 'unfunded' AND grace_ends_on IS NULL

@@ -15,7 +15,11 @@ from enrollment.tables import enrollments, entitlements, groups, months
 from shared.database import Transaction
 from shared.security import Principal
 
-_FIELDS = [column for column in enrollments.columns if column.name not in {"requested_by", "requested_at"}]
+_FIELDS = [
+    column
+    for column in enrollments.columns
+    if column.name not in {"requested_by", "requested_at", "changed_at"}
+]
 _MONTH_FIELDS = [column.name for column in months.columns if column.name != "enrollment_id"]
 
 
@@ -55,7 +59,7 @@ async def save_all(tx: Transaction, changes: Sequence[tuple[Enrollment, Enrollme
     await tx.execute(
         sa.update(enrollments)
         .where(enrollments.c.id == sa.bindparam("key"))
-        .values({name: sa.bindparam(name) for name in names}),
+        .values({name: sa.bindparam(name) for name in names} | {"changed_at": sa.func.clock_timestamp()}),
         [{"key": after.id, **{name: _columns(after)[name] for name in names}} for _, after in changes],
     )
     gone = [
