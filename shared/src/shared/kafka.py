@@ -195,8 +195,8 @@ def _append(batch: Any, message: Message) -> bool:  # noqa: ANN401 - aiokafka ha
 async def _abandon(producer: AIOKafkaProducer) -> None:
     # `stop()` would flush first, without a limit of time (A3); sender and connections are all there is.
     if producer._sender.sender_task is not None:  # noqa: SLF001 - no public way
-        await producer._sender.close()  # noqa: SLF001
-    producer._closed = True  # noqa: SLF001
+        await producer._sender.close()  # noqa: SLF001 - as above
+    producer._closed = True  # noqa: SLF001 - as above
     await producer.client.close()
 
 
