@@ -21,6 +21,8 @@ from local.supervisor import end_left_over
 
 DISK_BYTES = 1024**3
 _START_SECONDS = 180
+_APPEAR_SECONDS = 15
+_STARTS_MAX = 4
 _STOP_SECONDS = 60
 
 
@@ -65,28 +67,33 @@ def _in_use(port: int) -> bool:
 
 def _until_ready() -> Iterator[report.Report]:
     deadline = time.monotonic() + _START_SECONDS
-    appears_until = time.monotonic() + 15
+    appears_until = time.monotonic() + _APPEAR_SECONDS
     while True:
+        living = report.alive()  # before the report is read: a dead one's report is its last
         told = report.read()
         if told:
             yield told
             if told.phase == "ready":
                 return
-        living = report.alive()
-        if told and told.phase == "failed":
-            raise LocalError(told.problem or "the supervisor failed")
-        if not living and (told is not None or time.monotonic() > appears_until):
+            _check_progress(told)
+        if not living and (told or time.monotonic() > appears_until):
             raise LocalError(f"the supervisor ended; see {places.LOGS / 'supervisor.log'}")
         if time.monotonic() > deadline:
             raise LocalError(
-                f"not ready after {_START_SECONDS} s: {_unready(told)}; see social-wallet logs NAME"
+                f"not ready after {_START_SECONDS} s; social-wallet status shows what is missing"
             )
         time.sleep(0.1)
 
 
-def _unready(told: report.Report | None) -> str:
-    names = [name for name, process in told.processes.items() if not process.ready] if told else []
-    return ", ".join(names) or "nothing was started"
+def _check_progress(told: report.Report) -> None:
+    if told.phase == "failed":
+        raise LocalError(told.problem or "the supervisor failed")
+    for name, process in told.processes.items():
+        if process.last_exit and process.starts >= _STARTS_MAX:
+            raise LocalError(
+                f"{name} keeps ending with {process.last_exit}; social-wallet logs {name} tells why:\n"
+                + "\n".join((places.LOGS / f"{name}.log").read_text(errors="replace").splitlines()[-3:])
+            )
 
 
 def stop() -> bool:
