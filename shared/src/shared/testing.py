@@ -37,9 +37,22 @@ SETUP = Path(__file__).parents[3] / "deploy" / "postgres"
 ISSUER = "http://127.0.0.1:1/issuer"
 
 
-def pytest_configure() -> None:
+SERVERS = frozenset({"postgres", "kafka", "system"})
+"""The fixtures that need a server. `make check` leaves out the tests that use one."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Log as in production: one line of JSON an entry, and no colored tracebacks, which take seconds."""
     configure_logging("test", "pytest")
+    config.addinivalue_line("markers", "servers: needs PostgreSQL or Kafka; set by the fixtures a test uses")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what needs a server, before `-m` looks."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker("servers")
 
 
 def pytest_report_header() -> list[str]:
