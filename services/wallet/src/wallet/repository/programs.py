@@ -127,6 +127,6 @@ def _funds() -> sa.Select[Any]:
     )
     joined: sa.FromClause = funds
     for kind, account in own.items():
-        number = sa.cast(funds.c.number, sa.BigInteger).op("<<")(FUND_SHIFT).op("|")(KIND_NUMBERS[kind])
+        number = sa.cast(funds.c.number, sa.BigInteger) * (1 << FUND_SHIFT) + KIND_NUMBERS[kind]
         joined = joined.join(account, account.c.id == number)
     return query.select_from(joined)

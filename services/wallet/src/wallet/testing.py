@@ -1,0 +1,134 @@
+"""What tests of the wallet share: a world with a program and its funds, and events on their way to it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime
+from uuid import UUID
+
+from shared.approvals import Approvals
+from shared.database import new_id
+from shared.edge import Edge
+from shared.events.enrollment import EntitlementDescribed, FundingRequested, PlannedLesson
+from shared.events.envelope import Envelope, Event
+from shared.security import Grant, Principal
+from wallet.usecases.funds import FUND, FundPlan, deposit, propose_fund
+from wallet.usecases.programs import PROGRAM, ProgramPlan, propose_program
+
+NAME = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
+PRICE = 1_875_000
+
+Deliver = Callable[..., Awaitable[None]]
+Check = Callable[[], Awaitable[None]]
+
+
+@dataclass
+class World:
+    """A program of one region with an `ahead` and an `on_hold` fund, and its two administrators."""
+
+    edge: Edge
+    region_id: UUID = field(default_factory=new_id)
+    people: tuple[Principal, Principal] = field(init=False)
+    program_id: UUID = field(init=False)
+    ahead: UUID = field(init=False)
+    on_hold: UUID = field(init=False)
+
+    async def found(self) -> None:
+        """Two persons make the program and its funds."""
+        grant = Grant("administrator", "region", self.region_id)
+        self.people = Principal(new_id(), frozenset({grant})), Principal(new_id(), frozenset({grant}))
+        plan = {
+            "region_id": self.region_id,
+            "name": NAME,
+            "place": 1,
+            "starts_on": "2026-09-01",
+            "ends_on": "2027-05-31",
+            "rules": {"directions": ["robotics", "music"], "monthly_rate_tiyn": PRICE},
+        }
+        self.program_id = await self._approved("program", plan)
+        self.ahead = await self._approved("fund", self.fund_plan("ahead", 1_000_000))
+        self.on_hold = await self._approved("fund", self.fund_plan("on_hold", None))
+
+    def fund_plan(self, mode: str, monthly: int | None) -> dict[str, object]:
+        """A fund of this program, as one would propose it."""
+        return {
+            "program_id": self.program_id,
+            "region_id": self.region_id,
+            "funder": NAME,
+            "name": NAME,
+            "mode": mode,
+            "budget_tiyn": 100_000_000_000,
+            "monthly_tiyn": monthly,
+            "last_capture_on": "2027-05-31",
+        }
+
+    async def _approved(self, kind: str, plan: dict[str, object]) -> UUID:
+        one, other = self.people
+        async with self.edge.transaction() as tx:
+            if kind == "program":
+                proposal = await propose_program(tx, one, ProgramPlan.model_validate(plan))
+            else:
+                proposal = await propose_fund(tx, one, FundPlan.model_validate(plan))
+        async with self.edge.transaction() as tx:
+            executed = await Approvals([PROGRAM, FUND]).approve(tx, other, proposal.id)
+        if executed.made_id is None:
+            raise AssertionError
+        return executed.made_id
+
+    async def pay_in(self, fund_id: UUID, amount: int) -> None:
+        """The funder's money arrives."""
+        async with self.edge.transaction() as tx:
+            await deposit(tx, self.people[0], fund_id, amount, str(new_id()))
+
+    def entitled(self, child_id: UUID, *, until: date = date(2027, 5, 31)) -> EntitlementDescribed:
+        """The program may pay for this child."""
+        return EntitlementDescribed(
+            child_id=child_id,
+            entitlement_id=new_id(),
+            program_id=self.program_id,
+            version=1,
+            starts_on=date(2026, 9, 1),
+            until=until,
+            coefficient_percent=100,
+        )
+
+
+def asked(
+    child_id: UUID, enrollment_id: UUID, *, attempt: int = 1, month: str = "2026-10", price: int = PRICE
+) -> FundingRequested:
+    """Money for a month of four lessons, on the 5th, 12th, 19th and 26th."""
+    lessons = tuple(
+        PlannedLesson(lesson_id=new_id(), on=date.fromisoformat(f"{month}-{day:02}"))
+        for day in (5, 12, 19, 26)
+    )
+    return FundingRequested(
+        child_id=child_id,
+        enrollment_id=enrollment_id,
+        month=month,
+        attempt=attempt,
+        covers_from=date.fromisoformat(f"{month}-01"),
+        provider_id=new_id(),
+        group_id=new_id(),
+        direction="robotics",
+        price_tiyn=price,
+        lessons=lessons,
+    )
+
+
+def envelopes_of(events: Sequence[Event], time: datetime) -> list[Envelope]:
+    """The events on their way."""
+    return [
+        Envelope(
+            id=new_id(),
+            type=event.type,
+            source="/enrollment",
+            subject=event.subject,
+            time=time,
+            topic=event.topic,
+            key=event.key,
+            correlation_id=new_id(),
+            causation_id=None,
+            traceparent=None,
+            event=event,
+        )
+        for event in events
+    ]
