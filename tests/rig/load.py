@@ -1,0 +1,239 @@
+"""Enrollments at a steady rate, open loop, on groups and money of their own beside the seeds."""
+
+import asyncio
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+from rig.system import Person, System, sign_in
+
+STARTS_ON = "2026-09-14"
+LOOKS_SECONDS_MAX = 60.0
+GUARDIANS = 300
+
+
+@dataclass(frozen=True)
+class Applicant:
+    """A child and the token of a guardian of it."""
+
+    child_id: str
+    token: str
+
+
+@dataclass(frozen=True)
+class Ground:
+    """Where the load goes: every applicant may enroll in every group once, and money and seats suffice."""
+
+    applicants: Sequence[Applicant]
+    group_ids: Sequence[str]
+
+    def requests(self) -> list[tuple[Applicant, str]]:
+        """All there are, so ordered that one child's requests are far apart."""
+        return [(applicant, group_id) for group_id in self.group_ids for applicant in self.applicants]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one request: seconds from the intended time of sending until the end was read."""
+
+    enrollment_id: str | None
+    state: str
+    seconds: float
+
+
+async def prepare(system: System, *, groups: int, children: int = GUARDIANS) -> Ground:
+    """Open the groups, deposit the money, entitle the children."""
+    administrators = [await sign_in(system, f"administrator-{number}") for number in (1, 2)]
+    director = await sign_in(system, "director-1")
+    try:
+        program_id = await _open_program(administrators)
+        group_ids = await _open_groups(director, groups)
+        applicants = await _applicants(system, children)
+        await _entitle(administrators[0], applicants, program_id)
+        await _until_projected(system, program_id, group_ids, len(applicants))
+    finally:
+        for person in (*administrators, director):
+            await person.close()
+    return Ground(applicants, group_ids)
+
+
+def _names(text: str) -> dict[str, str]:
+    return {"kk": text, "ru": text, "en": text}
+
+
+async def _made(person: Person, service: str, path: str, body: object) -> dict[str, Any]:
+    answer = await person.post(service, path, body)
+    if answer.is_error:
+        raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
+    return dict(answer.json())
+
+
+async def _open_program(administrators: Sequence[Person]) -> str:
+    proposer, approver = administrators
+    grants = (await proposer.get("enrollment", "/v1/me")).json()["grants"]
+    region_id = next(one["scope_id"] for one in grants if one["scope_kind"] == "region")
+
+    async def decide(path: str, body: dict[str, Any]) -> str:
+        proposal = await _made(proposer, "wallet", path, body)
+        done = await _made(approver, "wallet", f"/v1/approvals/{proposal['id']}/approve", None)
+        return str(done["made_id"])
+
+    program_id = await decide(
+        "/v1/programs",
+        {
+            "region_id": region_id,
+            "name": _names("Load"),
+            "place": 1,
+            "starts_on": "2026-09-01",
+            "ends_on": "2027-05-25",
+            "rules": {"monthly_rate_tiyn": 1_875_000, "clubs_per_child_max": 10},
+        },
+    )
+    fund_id = await decide(
+        "/v1/funds",
+        {
+            "program_id": program_id,
+            "region_id": region_id,
+            "funder": _names("Load"),
+            "name": _names("Load"),
+            "mode": "on_hold",
+            "budget_tiyn": 10**13,
+            "last_capture_on": "2027-05-25",
+        },
+    )
+    await _made(proposer, "wallet", f"/v1/funds/{fund_id}/deposits", {"amount_tiyn": 10**12})
+    return program_id
+
+
+async def _open_groups(director: Person, count: int) -> list[str]:
+    grants = (await director.get("enrollment", "/v1/me")).json()["grants"]
+    provider_id = next(one["scope_id"] for one in grants if one["role"] == "director")
+    club = await _made(
+        director,
+        "clubs",
+        "/v1/clubs",
+        {"provider_id": provider_id, "name": _names("Load"), "direction": "load"},
+    )
+    opened = []
+    for number in range(count):
+        weekday, hour = number % 7 + 1, 6 + number // 7
+        schedule = {"weekday": weekday, "starts_at": f"{hour:02}:00", "ends_at": f"{hour:02}:45"}
+        group = await _made(
+            director,
+            "clubs",
+            "/v1/groups",
+            {
+                "club_id": club["id"],
+                "name": _names(f"Load {number}"),
+                "price_tiyn": 1_000_000,
+                "capacity": 1000,
+                "age_from": 0,
+                "age_to": 18,
+                "schedule": [schedule],
+                "starts_on": "2026-09-01",
+                "ends_on": "2027-05-25",
+            },
+        )
+        opened.append(str(group["id"]))
+    return opened
+
+
+async def _applicants(system: System, count: int) -> list[Applicant]:
+    async def find(number: int) -> Applicant | None:
+        token = await system.token(f"guardian-{number}")
+        person = Person(system, token)
+        try:
+            children = (await person.get("enrollment", "/v1/children")).json()["items"]
+        finally:
+            await person.close()
+        return Applicant(children[0]["id"], token) if children else None
+
+    found = []
+    for start in range(1, count + 1, 20):
+        found += await asyncio.gather(*(find(number) for number in range(start, min(start + 20, count + 1))))
+    return list({one.child_id: one for one in found if one}.values())
+
+
+async def _entitle(administrator: Person, applicants: Sequence[Applicant], program_id: str) -> None:
+    for start in range(0, len(applicants), 8):
+        await asyncio.gather(
+            *(
+                _made(
+                    administrator,
+                    "enrollment",
+                    f"/v1/children/{one.child_id}/entitlements",
+                    {"program_id": program_id, "until": "2027-05-25"},
+                )
+                for one in applicants[start : start + 8]
+            )
+        )
+
+
+async def _until_projected(system: System, program_id: str, group_ids: Sequence[str], children: int) -> None:
+    queries = (
+        ("SELECT count(*) FROM wallet.entitlements WHERE program_id = $1", program_id, children),
+        (
+            "SELECT count(DISTINCT group_id) FROM enrollment.group_months WHERE group_id = ANY($1)",
+            group_ids,
+            1,
+        ),
+    )
+    async with system.database() as database:
+        for query, argument, wanted in queries:
+            deadline = time.monotonic() + LOOKS_SECONDS_MAX
+            while await database.fetchval(query, argument) < wanted:
+                if time.monotonic() > deadline:
+                    raise AssertionError(f"never told: {query}")
+                await asyncio.sleep(0.1)
+
+
+async def enroll(system: System, requests: Sequence[tuple[Applicant, str]], *, rate: float) -> list[Outcome]:
+    """Send these requests at this rate, whatever becomes of the earlier ones, and follow each to its end."""
+    limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
+    started = time.monotonic()
+    async with httpx.AsyncClient(
+        base_url=system.address("enrollment"), trust_env=False, timeout=30, limits=limits
+    ) as http:
+
+        async def one(number: int, applicant: Applicant, group_id: str) -> Outcome:
+            intended = started + number / rate
+            await asyncio.sleep(max(intended - time.monotonic(), 0))
+            enrollment_id, state = await _follow(http, applicant, group_id)
+            return Outcome(enrollment_id, state, time.monotonic() - intended)
+
+        return list(
+            await asyncio.gather(
+                *(one(number, applicant, group_id) for number, (applicant, group_id) in enumerate(requests))
+            )
+        )
+
+
+async def _follow(http: httpx.AsyncClient, applicant: Applicant, group_id: str) -> tuple[str | None, str]:
+    """Ask until there is an answer: a request without one is sent again with the same key."""
+    deadline = time.monotonic() + LOOKS_SECONDS_MAX
+    headers = {"Authorization": f"Bearer {applicant.token}", "Idempotency-Key": str(uuid4())}
+    body = {"child_id": applicant.child_id, "group_id": group_id, "starts_on": STARTS_ON}
+    view: dict[str, Any] = {"state": "unanswered"}
+    while time.monotonic() < deadline:
+        try:
+            if "id" not in view:
+                answer = await http.post("/v1/enrollments", json=body, headers=headers)
+            else:
+                wait = {"wait": 10, "version": view["version"]}
+                answer = await http.get(f"/v1/enrollments/{view['id']}", params=wait, headers=headers)
+        except httpx.TransportError:
+            await asyncio.sleep(0.2)
+            continue
+        if answer.status_code in (409, 503) and "Retry-After" in answer.headers:
+            await asyncio.sleep(0.5)
+        elif answer.is_error:
+            return None, f"{answer.status_code} {answer.json().get('code')}"
+        else:
+            view = answer.json()
+            if view["state"] in ("confirmed", "rejected", "queued", "canceled", "ended"):
+                break
+    return view.get("id"), view["state"]
