@@ -17,6 +17,8 @@ import httpx
 from notifications.texts import Rendered
 
 SECONDS_MAX = 10
+PERMANENT = 500
+"""SMTP replies from here on mean: do not try again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class MailServer:
 
 
 def _refused(code: int) -> Trouble:
-    permanent = code >= aiosmtplib.SMTPStatus.syntax_error
+    permanent = code >= PERMANENT
     return Trouble("mail_refused" if permanent else "mail_deferred", passing=not permanent)
 
 

@@ -17,7 +17,7 @@ from shared.texts import LanguageCode
 
 router = Router()
 
-ClockTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", description="Civil time")]
+ClockTime = Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$", description="Civil time")]
 
 
 class NewContacts(Body):
