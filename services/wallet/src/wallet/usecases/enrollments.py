@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 async def serve(requests: Sequence[tuple[Transaction, Request]]) -> None:
     """All requests of a run as one batch. Each transaction is the same one, with its own cause."""
-    results = await post(requests[0][0], [_command(request) for _, request in requests])
+    results = await post(requests[0][0], [command_of(request) for _, request in requests])
     for (tx, request), result in zip(requests, results, strict=True):
         _answer(tx, request, result)
 
@@ -53,7 +53,8 @@ def refuse_unreadable(
     )
 
 
-def _command(request: Request) -> Command:
+def command_of(request: Request) -> Command:
+    """What the ledger is asked; the request's own identity makes it one operation."""
     match request:
         case FundingRequested():
             return HoldMonth(
