@@ -18,11 +18,12 @@ async def _describe(running: ServedApi, child_id: UUID, version: int, *guardians
 
 
 async def test_guardians_are_those_of_the_newest_state(running: ServedApi) -> None:
-    child, mother, father = new_id(), new_id(), new_id()
+    child, mother, father, aunt = (new_id() for _ in range(4))
     await _describe(running, child, 1, mother)
     await _describe(running, child, 3, father)
-    await _describe(running, child, 2, mother, father)
+    await _describe(running, child, 2, mother, father, aunt)
     assert await _children(running, mother) == frozenset()
+    assert await _children(running, aunt) == frozenset()
     assert await _children(running, father) == {child}
 
 
