@@ -165,6 +165,30 @@ async def test_the_next_month_is_asked_for_on_its_day_and_the_one_after_on_its(
     assert await scene.deadlines() == {"month_due": civil_moment(date(2026, 10, 20))}
 
 
+async def test_a_month_that_is_not_planned_on_its_day_is_asked_for_once_it_is(
+    scene: Scene, edge: Edge
+) -> None:
+    confirmed = await scene.confirmed()
+    for day, month in (("2026-09-20", "2026-10"), ("2026-10-20", "2026-11")):
+        await scene.clock(f"{day}T00:01")
+        await scene.act()
+        await scene.take(scene.held(confirmed, month))
+    await scene.forget_published()
+    for hour in (0, 2):
+        await scene.clock(f"2026-11-20T{hour:02}:01")
+        await scene.act()
+        later = await scene.deadlines()
+        assert set(later) == {"month_due"}
+        assert later["month_due"] > civil_moment(date(2026, 11, 20), time(hour + 1))
+    assert await published(edge) == []
+    await scene.take(scene.month("2026-12"))
+    await scene.clock("2026-11-20T04:01")
+    await scene.act()
+    [asked] = await published(edge)
+    assert isinstance(asked, enrollment.FundingRequested)
+    assert asked.month == "2026-12"
+
+
 async def test_many_answers_at_once_are_taken_together(scene: Scene, edge: Edge) -> None:
     confirmed = [await scene.confirmed(number=number) for number in range(3)]
     await scene.clock("2026-09-20T00:01")

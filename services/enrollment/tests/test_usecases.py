@@ -128,6 +128,8 @@ async def test_a_claim_that_is_refused_keeps_no_iin_and_tells_nothing(
         (200, {"verdict": "maybe"}),
         (200, ["?"]),
         (404, {}),
+        (200, {"verdict": "verified", "child": CHILD | {"given_name": "a\x00b"}}),
+        (200, {"verdict": "verified", "child": CHILD | {"family_name": "a\u202eb"}}),
     ],
 )
 async def test_a_register_that_cannot_tell_is_asked_again_after_a_pause(

@@ -5,11 +5,12 @@ that is down is asked again after growing pauses.
 """
 
 import asyncio
+import unicodedata
 from typing import Annotated, Literal
 
 import httpx
 import structlog
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError
 
 from enrollment import repository
 from enrollment.domain.people import Identity
@@ -26,7 +27,20 @@ TIMEOUT_SECONDS = 3.0
 POLL_SECONDS = 0.2
 
 log = structlog.get_logger()
-Told = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)]
+
+
+def _printable(text: str) -> str:
+    """Composed letters only: what a database or a reader's eye would stumble over is no name."""
+    if not text.isprintable():
+        raise ValueError("not printable")
+    return unicodedata.normalize("NFC", text)
+
+
+Told = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200),
+    AfterValidator(_printable),
+]
 
 
 class School(BaseModel):

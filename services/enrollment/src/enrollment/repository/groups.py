@@ -116,6 +116,8 @@ async def known(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, KnownGroup
 
 async def find_programs(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Program]:
     """These programs; one that the wallet has not told is left out."""
+    if not ids:
+        return {}
     rows = await tx.execute(sa.select(programs).where(programs.c.id.in_(ids)))
     return {
         row.id: Program(
