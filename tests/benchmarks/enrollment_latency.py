@@ -1,4 +1,4 @@
-"""Enrollment requested → confirmed at 20 a second for a minute, open loop, load generator on the same cores."""
+"""Enrollment requested → confirmed at 20 a second for a minute, open loop, the load on the same cores."""
 
 import asyncio
 import statistics
