@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from clubs.domain.groups import (
     Group,
@@ -372,6 +372,12 @@ class SeatsMachine(RuleBasedStateMachine):
         self.people = 0
         self.offers = 0
 
+    @initialize(days=st.lists(st.integers(0, 20), max_size=5))
+    def fill(self, days: list[int]) -> None:
+        """Start where it gets interesting: all seats taken, and some wait."""
+        for day in (0, 0, 0, *days):
+            self.ask(day, 0)
+
     def moment(self) -> Moment:
         return Moment(self.now, self.new_id)
 
@@ -390,6 +396,9 @@ class SeatsMachine(RuleBasedStateMachine):
         return offer.id
 
     @rule(day=st.integers(-1, 22), priority=st.integers(0, 2))
+    def ask_for(self, day: int, priority: int) -> None:
+        self.ask(day, priority)
+
     def ask(self, day: int, priority: int) -> None:
         self.people += 1
         on = FIRST + timedelta(days=day)
