@@ -303,8 +303,11 @@ async def test_a_program_with_too_many_unfunded_waits_for_an_administrator(scene
     assert [(await scene.read(one.id)).state for one in confirmed] == [State.CONFIRMED] * 3
     approvals = Approvals([END_UNFUNDED])
     person = administrator(scene.region_id)
+    await scene.clock("2026-10-19T00:01")
+    await scene.act()  # nobody decided within a week
     async with scene.edge.transaction() as tx:
-        [proposal] = await approvals.visible(tx, person, limit=10, before=None)
+        proposal, lapsed = await approvals.visible(tx, person, limit=10, before=None)
+        assert (lapsed.state, proposal.state) == ("expired", "open")
         assert (proposal.payload["unfunded"], proposal.payload["enrolled"]) == (2, 3)
         await approvals.approve(tx, person, proposal.id)
     await scene.act()

@@ -154,3 +154,9 @@ async def on_grace_over(tx: Transaction, enrollment_id: UUID, _: datetime) -> No
 async def on_enrollment_ends(tx: Transaction, enrollment_id: UUID, _: datetime) -> None:
     """The first day without the child."""
     await calendar.end_on_last_day(tx, enrollment_id)
+
+
+@router.on_deadline("review_lapses")
+async def on_review_lapses(tx: Transaction, review_id: UUID, _: datetime) -> None:
+    """No administrator decided in time."""
+    await calendar.ask_administrators_again(tx, review_id)

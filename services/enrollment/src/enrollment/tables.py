@@ -182,6 +182,7 @@ reviews = sa.Table(
     sa.Column("verdict", sa.Text, nullable=False),
     sa.Column("unfunded", sa.Integer, nullable=False),
     sa.Column("enrolled", sa.Integer, nullable=False),
+    sa.Column("proposal_id", sa.Uuid),
     sa.UniqueConstraint("program_id", "month"),
     sa.CheckConstraint("verdict IN ('end', 'wait')", name="verdict_is_known"),
 )

@@ -15,6 +15,8 @@ class Review:
     verdict: Literal["end", "wait"]
     unfunded: int
     enrolled: int
+    proposal_id: UUID | None = None
+    """What an administrator is asked, if it waits."""
 
 
 def verdict(*, unfunded: int, enrolled: int, declined_percent_max: int) -> Literal["end", "wait"]:

@@ -62,6 +62,7 @@ CREATE TABLE unfunded_reviews (
     verdict TEXT NOT NULL,
     unfunded INTEGER NOT NULL,
     enrolled INTEGER NOT NULL,
+    proposal_id UUID,
     CONSTRAINT pk_unfunded_reviews PRIMARY KEY (id),
     CONSTRAINT uq_unfunded_reviews_program_id_month UNIQUE (program_id, month),
     CONSTRAINT ck_unfunded_reviews_verdict_is_known CHECK (verdict IN ('end', 'wait'))

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 from enrollment.domain.enrollment import MonthState, State
 from enrollment.domain.reviews import Review
 from enrollment.tables import enrollments, months, programs, reviews
+from shared.approvals import proposals
 from shared.database import Transaction
 
 
@@ -16,6 +17,24 @@ async def find(tx: Transaction, program_id: UUID, month: str) -> Review | None:
     row = (await tx.execute(sa.select(reviews).filter_by(program_id=program_id, month=month))).mappings()
     found = row.first()
     return Review(**found) if found else None
+
+
+async def lock(tx: Transaction, review_id: UUID) -> Review | None:
+    """A verdict, locked and read after that."""
+    await tx.execute(sa.select(reviews.c.id).filter_by(id=review_id).with_for_update())
+    row = (await tx.execute(sa.select(reviews).filter_by(id=review_id))).mappings().first()
+    return Review(**row) if row else None
+
+
+async def is_rejected(tx: Transaction, review: Review) -> bool:
+    """Whether an administrator said that they do not end."""
+    state = await tx.execute(sa.select(proposals.c.state).filter_by(id=review.proposal_id))
+    return state.scalar() == "rejected"
+
+
+async def ask(tx: Transaction, review_id: UUID, proposal_id: UUID) -> None:
+    """Note what an administrator is asked."""
+    await tx.execute(sa.update(reviews).filter_by(id=review_id).values(proposal_id=proposal_id))
 
 
 async def count(tx: Transaction, program_id: UUID, month: str) -> tuple[int, int]:

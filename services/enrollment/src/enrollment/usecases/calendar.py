@@ -67,11 +67,28 @@ async def _may_end(tx: Transaction, program_id: UUID, month: str) -> bool:
         review = Review(new_id(), program_id, month, decided, unfunded, enrolled)
         await repository.reviews.add(tx, review)
         if decided == "wait":
-            wanted = EndUnfunded(
-                program_id=program_id, month=month, unfunded=review.unfunded, enrolled=review.enrolled
-            )
-            await propose(tx, SYSTEM, END_UNFUNDED, wanted, scope_id=program.region_id)
+            await _ask_administrators(tx, review, program.region_id)
     return review.verdict == "end"
+
+
+async def _ask_administrators(tx: Transaction, review: Review, region_id: UUID) -> None:
+    unfunded, enrolled = await repository.reviews.count(tx, review.program_id, review.month)
+    wanted = EndUnfunded(
+        program_id=review.program_id, month=review.month, unfunded=unfunded, enrolled=enrolled
+    )
+    proposal = await propose(tx, SYSTEM, END_UNFUNDED, wanted, scope_id=region_id)
+    await repository.reviews.ask(tx, review.id, proposal.id)
+    await deadlines.set(tx, kind="review_lapses", subject_id=review.id, due_at=proposal.expires_at)
+
+
+async def ask_administrators_again(tx: Transaction, review_id: UUID) -> None:
+    """Nobody decided in time: ask anew while there is something to decide. A no is a decision."""
+    review = await repository.reviews.lock(tx, review_id)
+    if review is None or review.verdict == "end" or await repository.reviews.is_rejected(tx, review):
+        return
+    if await repository.reviews.unfunded(tx, review.program_id, review.month):
+        program = (await repository.groups.find_programs(tx, [review.program_id]))[review.program_id]
+        await _ask_administrators(tx, review, program.region_id)
 
 
 async def end_on_last_day(tx: Transaction, enrollment_id: UUID) -> None:
