@@ -13,6 +13,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from alembic.util import to_tuple
 from sqlalchemy import Connection, MetaData, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -44,8 +45,13 @@ async def upgrade(owner_database_url: str, package: str) -> None:
 
 
 def heads(package: str) -> frozenset[str]:
-    """Where the code's migrations end: the plumbing's and the package's."""
-    return frozenset(ScriptDirectory.from_config(_config(package)).get_heads())
+    """Where the code's migrations end: the plumbing's and the package's, unless one depends on the other.
+
+    Alembic's version table does not list what another head of it depends on.
+    """
+    scripts = ScriptDirectory.from_config(_config(package))
+    depended_on = {name for script in scripts.walk_revisions() for name in to_tuple(script.dependencies, ())}
+    return frozenset(scripts.get_heads()) - depended_on
 
 
 async def drift(engine: AsyncEngine, *metadata: MetaData) -> list[Any]:
