@@ -19,7 +19,7 @@ from shared.edge import Edge
 from wallet.domain.accounts import Account, Balance, Kind
 from wallet.domain.books import EnrollmentEnd, MonthAnswer, Snapshot
 from wallet.domain.decisions import Decision, decide
-from wallet.domain.holds import Hold, Lesson
+from wallet.domain.holds import Hold, Lesson, Terms
 from wallet.domain.operations import (
     Allot,
     Allotted,
@@ -90,12 +90,13 @@ class Store:
     enrollments: dict[UUID, EnrollmentEnd] = field(default_factory=dict)
     recorded: dict[Identity, Recorded] = field(default_factory=dict)
     months: dict[tuple[UUID, str], MonthAnswer] = field(default_factory=dict)
+    terms: dict[UUID, Terms] = field(default_factory=dict)
     postings: int = 0
 
     def post(self, commands: list[Command], today: date) -> list[Result]:
         opened = [hold for hold in self.holds.values() if hold.open]
         snapshot = Snapshot(
-            PROGRAMS, FUNDS, ENTITLEMENTS, self.balances, opened, self.enrollments, self.recorded
+            PROGRAMS, FUNDS, ENTITLEMENTS, self.balances, opened, self.terms, self.enrollments, self.recorded
         )
         decision = decide(snapshot, commands, today)
         self.fold(decision)
@@ -109,6 +110,7 @@ class Store:
                 balance.credited + delta.credited, balance.debited + delta.debited, balance.held + delta.held
             )
         self.holds |= books.created | books.changed
+        self.terms |= books.terms
         self.enrollments |= books.enrollments
         self.recorded |= books.recorded
         self.months |= books.months

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Balance, Kind, Posting
-from wallet.domain.holds import Hold, Layer
+from wallet.domain.holds import Hold, Layer, Terms
 from wallet.domain.operations import Identity, Operation, Recorded
 from wallet.domain.programs import Entitlement, Fund, Mode, Program
 
@@ -47,6 +47,8 @@ class Snapshot:
     balances: Mapping[Account, Balance]
     holds: Sequence[Hold]
     """The open ones of all the batch's children."""
+    terms: Mapping[UUID, Terms]
+    """By hold; of those whose enrollment ends in this batch."""
     enrollments: Mapping[UUID, EnrollmentEnd]
     recorded: Mapping[Identity, Recorded]
 
@@ -68,6 +70,8 @@ class Books:
 
     enrollments: dict[UUID, EnrollmentEnd] = field(default_factory=dict)
     recorded: dict[Identity, Recorded] = field(default_factory=dict)
+    terms: dict[UUID, Terms] = field(default_factory=dict)
+    """Of the holds made in this batch."""
     operations: list[Operation] = field(default_factory=list)
     postings: list[Posting] = field(default_factory=list)
     deltas: dict[Account, Balance] = field(default_factory=dict)
@@ -89,13 +93,18 @@ class Books:
             for balance in self._both(credit):
                 balance.credited += amount
 
-    def open_hold(self, hold: Hold) -> None:
+    def terms_of(self, hold: Hold) -> Terms:
+        """What was agreed when it was made."""
+        return self.terms.get(hold.id) or self.snapshot.terms[hold.id]
+
+    def open_hold(self, hold: Hold, terms: Terms) -> None:
         """Reserve its layers; what an `on_hold` fund pays is drawn from the fund first."""
         for layer in hold.layers:
             if self.snapshot.funds[layer.account.fund_id].mode is Mode.ON_HOLD:
                 self.move(hold.id, fund_account(layer.account.fund_id), layer.account, layer.amount_tiyn)
             self._reserve(layer.account, layer.amount_tiyn)
         self.created[hold.id] = hold
+        self.terms[hold.id] = terms
         self.holds.setdefault(hold.enrollment_id, {})[hold.month] = hold
         self.held_months.setdefault((hold.child_id, hold.month), []).append(hold)
 

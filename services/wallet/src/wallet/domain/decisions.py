@@ -121,8 +121,8 @@ def _hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Result
             answer = MonthAnswer(command.child_id, command.attempt, "declined", made.code, made.missing_tiyn)
             books.answer(command.enrollment_id, command.month, answer)
             return made
-        books.open_hold(made)
-        hold = made
+        hold, terms = made
+        books.open_hold(hold, terms)
     # A later attempt finds the month already held: what is held stands.
     answer = MonthAnswer(command.child_id, command.attempt, "held", hold_id=hold.id)
     books.answer(command.enrollment_id, command.month, answer)
@@ -130,7 +130,7 @@ def _hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Result
     return Held(hold.id, hold.amount_tiyn, shares)
 
 
-def _make_hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Hold | Declined:
+def _make_hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> tuple[Hold, Terms] | Declined:
     until = earlier(command.covers_until, enrollment.ends_on)
     lessons = covered(command.lessons, command.covers_from, until)
     if enrollment.released or not lessons:
@@ -150,15 +150,15 @@ def _make_hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> H
         covers_until=until,
         rules=funding.rules,
     )
-    return Hold(
+    hold = Hold(
         id=command.id,
         child_id=command.child_id,
         enrollment_id=command.enrollment_id,
         month=command.month,
         attempt=command.attempt,
-        terms=terms,
         layers=funding.layers,
     )
+    return hold, terms
 
 
 def _reduce(books: Books, command: Reduce, enrollment: EnrollmentEnd) -> Result:
@@ -168,13 +168,12 @@ def _reduce(books: Books, command: Reduce, enrollment: EnrollmentEnd) -> Result:
     books.enrollments[command.enrollment_id] = enrollment._replace(ends_on=command.on)
     released = 0
     for hold in list(books.holds.get(command.enrollment_id, {}).values()):
-        lessons = covered(
-            hold.terms.lessons, hold.terms.covers_from, earlier(hold.terms.covers_until, command.on)
-        )
+        terms = books.terms_of(hold)
+        lessons = covered(terms.lessons, terms.covers_from, earlier(terms.covers_until, command.on))
         if not lessons:
             released += books.close_hold(command.id, hold, "ended")
             continue
-        keep = cost(hold.terms.price_tiyn, len(lessons), len(hold.terms.lessons))
+        keep = cost(terms.price_tiyn, len(lessons), len(terms.lessons))
         released += books.shrink_hold(command.id, hold, keep)
     return Released(released)
 

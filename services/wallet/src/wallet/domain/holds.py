@@ -62,14 +62,16 @@ class Layer:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Money reserved for one enrollment and month. At most one is open for them."""
+    """Money reserved for one enrollment and month. At most one is open for them.
+
+    Its terms are kept beside it: they are long, and only an end or a charge needs them.
+    """
 
     id: UUID
     child_id: UUID
     enrollment_id: UUID
     month: str
     attempt: int
-    terms: Terms
     layers: tuple[Layer, ...]
     open: bool = True
 

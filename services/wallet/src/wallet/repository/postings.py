@@ -7,7 +7,7 @@ from uuid import UUID
 
 from wallet.domain.accounts import Kind
 from wallet.domain.books import Books
-from wallet.domain.holds import Hold
+from wallet.domain.holds import Hold, Terms
 from wallet.domain.operations import Declined, Held, Mismatched, Operation
 from wallet.repository.frozen import write_terms
 from wallet.repository.numbers import Numbers
@@ -153,7 +153,7 @@ async def _write_balances(driver: Driver, books: Books, numbers: Numbers) -> Non
 
 
 async def _write_holds(driver: Driver, books: Books, numbers: Numbers) -> None:
-    await _write_rows(driver, _HOLDS, (_hold(hold) for hold in books.created.values()))
+    await _write_rows(driver, _HOLDS, (_hold(hold, books.terms[hold.id]) for hold in books.created.values()))
     layers = [
         (hold.id, place, numbers.number(layer.account), layer.amount_tiyn, layer.released_tiyn)
         for hold in books.created.values()
@@ -171,9 +171,9 @@ async def _write_holds(driver: Driver, books: Books, numbers: Numbers) -> None:
     await _write_rows(driver, _CHANGED_LAYERS, released)
 
 
-def _hold(hold: Hold) -> tuple[Any, ...]:
-    terms = write_terms(hold.terms)
-    return hold.id, hold.child_id, hold.enrollment_id, hold.month, hold.attempt, hold.open, terms
+def _hold(hold: Hold, terms: Terms) -> tuple[Any, ...]:
+    frozen = write_terms(terms)
+    return hold.id, hold.child_id, hold.enrollment_id, hold.month, hold.attempt, hold.open, frozen
 
 
 async def _write_enrollments(driver: Driver, books: Books) -> None:

@@ -13,7 +13,7 @@ import asyncpg
 
 from wallet.domain.accounts import Account, Balance, Kind
 from wallet.domain.books import EnrollmentEnd, Snapshot, fund_account
-from wallet.domain.holds import Hold, Layer
+from wallet.domain.holds import Hold, Layer, Terms
 from wallet.domain.operations import (
     Allot,
     Allotted,
@@ -60,9 +60,10 @@ SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, clubs_per
 FROM program_rules WHERE program_id = ANY($1::uuid[])
 """
 _HOLDS = """
-SELECT id, child_id, enrollment_id, month, attempt, terms FROM holds
+SELECT id, child_id, enrollment_id, month, attempt FROM holds
 WHERE open AND child_id = ANY($1::uuid[]) ORDER BY id
 """
+_TERMS = "SELECT id, terms FROM holds WHERE open AND enrollment_id = ANY($1::uuid[])"
 _LAYERS = """
 SELECT hold_id, account_id, amount_tiyn, released_tiyn FROM hold_layers
 WHERE hold_id = ANY($1::uuid[]) ORDER BY hold_id, place
@@ -122,6 +123,7 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         entitlements=facts.entitlements,
         balances=balances,
         holds=holds,
+        terms=await _read_terms(driver, commands),
         enrollments=await _read_enrollments(driver, commands),
         recorded=await _read_recorded(driver, commands),
     )
@@ -196,11 +198,16 @@ async def _read_holds(
             enrollment_id=row["enrollment_id"],
             month=row["month"],
             attempt=row["attempt"],
-            terms=read_terms(row["terms"]),
             layers=tuple(layers.get(row["id"], ())),
         )
         for row in rows
     ]
+
+
+async def _read_terms(driver: Driver, commands: Sequence[Command]) -> dict[UUID, Terms]:
+    ending = {one.enrollment_id for one in commands if isinstance(one, Reduce)}
+    rows = await driver.fetch(_TERMS, list(ending)) if ending else ()
+    return {row["id"]: read_terms(row["terms"]) for row in rows}
 
 
 async def _read_enrollments(driver: Driver, commands: Sequence[Command]) -> dict[UUID, EnrollmentEnd]:
