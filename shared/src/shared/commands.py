@@ -138,7 +138,7 @@ async def _serve(service: Service, settings: Settings) -> None:
     async with open_edge(service, settings) as edge:
         await make_server(service.app(settings, edge), host=settings.host, port=settings.port).serve()
     if provider:
-        provider.shutdown()
+        await asyncio.to_thread(provider.shutdown)
 
 
 async def _work(service: Service, settings: Settings) -> None:
@@ -146,7 +146,7 @@ async def _work(service: Service, settings: Settings) -> None:
     async with open_edge(service, settings) as edge:
         await worker.run(service, settings, edge)
     if provider:
-        provider.shutdown()
+        await asyncio.to_thread(provider.shutdown)
 
 
 async def _republish(service: Service, settings: Settings, kind: str) -> None:

@@ -4,6 +4,7 @@ The loops that bring records here are `shared.intake` (from Kafka) and `shared.r
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeVar
@@ -73,7 +74,7 @@ class EventRouter:
         """Handle each run of consecutive events of these types at once; one answer for each, in order."""
 
         def register(handler: SomeBatchHandler) -> SomeBatchHandler:
-            self._register(events, handler)
+            self._register(events, _together(handler))
             return handler
 
         return register
@@ -131,13 +132,27 @@ def _one_by_one(handler: Handler) -> BatchHandler:
     async def handle_each(tx: Transaction, envelopes: Sequence[Envelope]) -> list[NotYet | None]:
         answers = []
         for envelope in envelopes:
-            with consumer_span(envelope) as hop:
-                caused = tx.caused_by(envelope)
-                traced = replace(caused, cause=replace(caused.cause, traceparent=hop.traceparent))
-                answers.append(await handler(traced, envelope))
+            with _traced([envelope]) as (traced,):
+                answers.append(await handler(tx.caused_by(traced), traced))
         return answers
 
     return handle_each
+
+
+def _together(handler: BatchHandler) -> BatchHandler:
+    async def handle_all(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+        with _traced(envelopes) as traced:
+            return await handler(tx, traced)
+
+    return handle_all
+
+
+@contextmanager
+def _traced(envelopes: Sequence[Envelope]) -> Iterator[list[Envelope]]:
+    """The same events, each within its span: what is caused by them belongs to it."""
+    with ExitStack() as spans:
+        hops = [spans.enter_context(consumer_span(one)) for one in envelopes]
+        yield [replace(one, traceparent=hop.traceparent) for one, hop in zip(envelopes, hops, strict=True)]
 
 
 async def handle(

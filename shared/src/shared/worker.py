@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from shared import inbox, telemetry
+from shared import idempotency, inbox, telemetry
 from shared.consumer import EventRouter
 from shared.edge import Edge
 from shared.intake import Intake
@@ -89,6 +89,7 @@ async def _prune(edge: Edge) -> None:
     async def once() -> None:
         async with edge.transaction() as tx:
             await inbox.prune(tx)
+            await idempotency.forget_old(tx)
 
     while True:
         await until_it_passes(once)
