@@ -414,7 +414,7 @@ class SeatsMachine(RuleBasedStateMachine):
             self.book, _ = request_seat(before, before.places[number(who)].request, self.moment())
             assert self.book is before
 
-    @rule(hours=st.sampled_from([1, 24, 47, 48, 120]))
+    @rule(hours=st.sampled_from([1, 24, 48]))
     def wait(self, hours: int) -> None:
         self.now += timedelta(hours=hours)
 
@@ -426,6 +426,7 @@ class SeatsMachine(RuleBasedStateMachine):
             self.book, _ = leave(self.book, number(who), self.moment())
             self.naive.drop(who, "freed" if seat else "ended", self.now)
 
+    @precondition(lambda self: self.some(0, "reserved") is not None)
     @rule(chosen=st.integers(0, 99), day=st.integers(0, 22))
     def end(self, chosen: int, day: int) -> None:
         who = self.some(chosen, "reserved")
@@ -435,6 +436,7 @@ class SeatsMachine(RuleBasedStateMachine):
             if on <= self.naive.days[who][-1]:
                 self.naive.drop(who, "freed", self.now, on)
 
+    @precondition(lambda self: self.some(0, "offered") is not None)
     @rule(chosen=st.integers(0, 99))
     def accept(self, chosen: int) -> None:
         who = self.some(chosen, "offered")
@@ -449,6 +451,7 @@ class SeatsMachine(RuleBasedStateMachine):
             self.naive.state[who] = "reserved"
             self.naive.days[who] = [day for day in self.naive.days[who] if day >= civil_date(self.now)]
 
+    @precondition(lambda self: self.some(0, "offered") is not None)
     @rule(chosen=st.integers(0, 99))
     def lapse_or_decline(self, chosen: int) -> None:
         who = self.some(chosen, "offered")
@@ -459,7 +462,7 @@ class SeatsMachine(RuleBasedStateMachine):
         self.book, _ = answer(self.book, number(who), self.offer_of(who), self.moment())
         self.naive.drop(who, "ended", self.now)
 
-    @precondition(lambda self: self.people > 6)
+    @precondition(lambda self: self.people > 12 and not self.naive.closed)
     @rule(day=st.integers(0, 22))
     def close(self, day: int) -> None:
         on = FIRST + timedelta(days=day)
