@@ -139,6 +139,7 @@ def install(uv: Path) -> None:
         **os.environ,
         "UV_PYTHON_DOWNLOADS": "never",
         "UV_PROJECT_ENVIRONMENT": str(CLONE / ".venv"),
+        "UV_SYSTEM_CERTS": "true",  # as Python does: a network may have a certificate of its own
     }
     environment.pop("VIRTUAL_ENV", None)  # somebody else's, and uv would warn
     command = [str(uv), "sync", "--frozen", "--python", sys.executable]

@@ -10,6 +10,7 @@ import hashlib
 import logging
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import tomllib
@@ -40,7 +41,8 @@ def fetch_jars(progress: Callable[[int, int], None] | None = None) -> list[Path]
     }
     missing = [(path, jar) for path, jar in wanted.items() if not path.exists()]
     if missing:
-        with httpx.Client(timeout=60, follow_redirects=True) as http, ThreadPoolExecutor(8) as pool:
+        trust = ssl.create_default_context()  # the system's, not certifi's: a network may have its own
+        with httpx.Client(timeout=60, verify=trust) as http, ThreadPoolExecutor(8) as pool:
             fetched = pool.map(lambda item: _fetch(http, *item), missing)
             for done, _ in enumerate(fetched, start=1):
                 if progress:
