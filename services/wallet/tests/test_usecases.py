@@ -7,10 +7,12 @@ from uuid import UUID
 import asyncpg
 import pytest
 
-from shared.database import new_id
+from shared import migrations
+from shared.database import new_id, plumbing
 from shared.edge import Edge
 from shared.errors import ConflictError, InvalidError
 from shared.events.wallet import ChildrenFunded, FundDeposited, FundDescribed, FundsHeld, ProgramDescribed
+from shared.service import Service
 from shared.testing import Database, published
 from wallet.domain.operations import Declined, Deposit, Deposited, Held, HoldMonth, Identity, Mismatched
 from wallet.repository import snapshots
@@ -311,6 +313,11 @@ async def test_the_database_itself_refuses_to_overdraw_and_to_cross_funds(world:
         with pytest.raises(asyncpg.CheckViolationError):
             async with edge.transaction() as tx:
                 await (await tx.driver()).execute(statement)
+
+
+async def test_the_migrated_schema_is_what_the_tables_say(edge: Edge, service: Service) -> None:
+    differences = await migrations.drift(edge.engine, plumbing, service.metadata)
+    assert [one for one in differences if "alembic_version" not in str(one)] == []
 
 
 async def test_described_facts_can_be_told_again(world: World, edge: Edge) -> None:

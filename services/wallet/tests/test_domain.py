@@ -1,0 +1,224 @@
+"""The rules of money, by example. `test_batches` has the properties."""
+
+from dataclasses import replace
+from datetime import date, timedelta
+from uuid import UUID
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.texts import LANGUAGES, Texts
+from wallet.domain.accounts import Account, Balance, Kind
+from wallet.domain.books import Books, Snapshot
+from wallet.domain.decisions import decide
+from wallet.domain.holds import Lesson, cost, covered
+from wallet.domain.operations import (
+    Command,
+    Declined,
+    Held,
+    HoldMonth,
+    Identity,
+    Mismatched,
+    Reduce,
+    Release,
+    Released,
+    Result,
+    digest,
+)
+from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
+
+CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
+FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
+RULES = Rules(1, FIRST, frozenset({"robotics"}), 1000, 2, {"required": ["coach"]}, {"formula": "x"})
+ALLOTMENT = Account(Kind.ALLOTMENT, AHEAD, CHILD, EXPIRES)
+LESSONS = tuple(Lesson(UUID(int=day), date(2026, 10, day)) for day in (5, 12, 19))
+
+
+def snapshot(*, ahead: int = 0, drawn: int = 0, program: Program | None = None) -> Snapshot:
+    """A child entitled to one program with an `ahead` fund and an `on_hold` fund."""
+    of_program = program or Program(PROGRAM, 1, FIRST, LAST, (RULES,))
+    return Snapshot(
+        programs={PROGRAM: of_program},
+        funds={
+            AHEAD: Fund(AHEAD, PROGRAM, Mode.AHEAD, 10_000, LAST),
+            DRAWN: Fund(DRAWN, PROGRAM, Mode.ON_HOLD, 10_000, LAST),
+        },
+        entitlements={CHILD: [Entitlement(PROGRAM, FIRST, LAST, 100)]},
+        balances={ALLOTMENT: Balance(credited=ahead), Account(Kind.FUND, DRAWN): Balance(credited=drawn)},
+        holds=(),
+        terms={},
+        enrollments={},
+        recorded={},
+    )
+
+
+def hold(**changes: object) -> HoldMonth:
+    command = HoldMonth(
+        id=UUID(int=100),
+        identity=Identity("enrollment", "hold", "1"),
+        child_id=CHILD,
+        enrollment_id=ENROLLMENT,
+        month="2026-10",
+        attempt=1,
+        provider_id=UUID(int=7),
+        group_id=UUID(int=8),
+        direction="robotics",
+        price_tiyn=1000,
+        lessons=LESSONS,
+        covers_from=date(2026, 10, 1),
+        covers_until=None,
+    )
+    return replace(command, **changes)  # type: ignore[arg-type] # the test's own names
+
+
+def reduce(on: date) -> Reduce:
+    return Reduce(UUID(int=200), Identity("enrollment", "reduce", f"{on}"), CHILD, ENROLLMENT, on)
+
+
+def release() -> Release:
+    return Release(UUID(int=300), Identity("enrollment", "release", "1"), CHILD, ENROLLMENT, "canceled")
+
+
+def result_of(command: Command, *, ahead: int = 0, drawn: int = 0) -> Result:
+    return decide(snapshot(ahead=ahead, drawn=drawn), [command], FIRST).results[0]
+
+
+def books_after(*commands: Command, today: date, ahead: int = 0, drawn: int = 0) -> Books:
+    return decide(snapshot(ahead=ahead, drawn=drawn), commands, today).books
+
+
+def test_allotted_money_is_held_before_a_later_fund_is_drawn() -> None:
+    result = result_of(hold(), ahead=400, drawn=5000)
+    assert isinstance(result, Held)
+    assert [(share.fund_id, share.amount_tiyn) for share in result.shares] == [(AHEAD, 400), (DRAWN, 600)]
+
+
+@pytest.mark.parametrize(
+    ("covers_from", "covers_until", "amount"),
+    [
+        (date(2026, 10, 5), None, 1000),
+        (date(2026, 10, 6), None, 666),
+        (date(2026, 10, 5), date(2026, 10, 19), 666),
+        (date(2026, 10, 12), date(2026, 10, 13), 333),
+    ],
+)
+def test_a_part_of_the_month_costs_its_share_rounded_down(
+    covers_from: date, covers_until: date | None, amount: int
+) -> None:
+    result = result_of(hold(covers_from=covers_from, covers_until=covers_until), ahead=1000)
+    assert isinstance(result, Held)
+    assert result.amount_tiyn == amount
+
+
+@pytest.mark.parametrize(
+    ("changes", "declined"),
+    [
+        ({"child_id": UUID(int=99)}, Declined("not_entitled", 1000)),
+        ({"direction": "chess"}, Declined("direction_not_paid", 1000)),
+        ({"price_tiyn": 1001}, Declined("price_above_rate", 1)),
+        ({"covers_from": date(2026, 10, 20)}, Declined("month_closed", 0)),
+        ({}, Declined("no_money", 900)),
+    ],
+)
+def test_a_decline_says_why_and_how_much_is_missing(changes: dict[str, object], declined: Declined) -> None:
+    assert result_of(hold(**changes), ahead=100) == declined
+
+
+def test_an_allotment_pays_only_lessons_until_its_last_day() -> None:
+    on_the_last_day = (Lesson(UUID(int=9), EXPIRES),)
+    too_late = (Lesson(UUID(int=9), EXPIRES + timedelta(1)),)
+    assert isinstance(result_of(hold(lessons=on_the_last_day), ahead=1000), Held)
+    assert result_of(hold(lessons=too_late), ahead=1000) == Declined("no_money", 1000)
+
+
+@pytest.mark.parametrize(
+    ("today", "returned"), [(EXPIRES - timedelta(1), 0), (EXPIRES, 0), (EXPIRES + timedelta(1), 1000)]
+)
+def test_what_comes_back_into_an_expired_allotment_goes_on_to_returned(today: date, returned: int) -> None:
+    books = books_after(hold(), release(), today=today, ahead=1000)
+    account = Account(Kind.RETURNED, AHEAD)
+    assert books.deltas.get(account, Balance()).credited == returned
+    assert books.free(ALLOTMENT) == 1000 - returned
+    assert len(books.postings) == (1 if returned else 0)
+
+
+def test_money_of_an_on_hold_fund_goes_back_to_it_whatever_the_day() -> None:
+    books = books_after(hold(), release(), today=LAST + timedelta(9), drawn=1000)
+    assert books.free(Account(Kind.FUND, DRAWN)) == 1000
+    assert [(posting.debit.kind, posting.credit.kind) for posting in books.postings] == [
+        (Kind.FUND, Kind.ALLOTMENT),
+        (Kind.ALLOTMENT, Kind.FUND),
+    ]
+
+
+def test_an_end_gives_back_the_last_layers_first() -> None:
+    books = books_after(hold(), reduce(date(2026, 10, 12)), today=FIRST, ahead=400, drawn=1000)
+    (kept,) = books.created.values()
+    assert [layer.remaining_tiyn for layer in kept.layers] == [333, 0]
+    assert kept.open
+
+
+def test_a_second_end_may_only_be_earlier() -> None:
+    ends = [reduce(date(2026, 10, day)) for day in (12, 19, 5)]
+    results = decide(snapshot(ahead=1000), [hold(), *ends], FIRST).results
+    assert results[1:] == [Released(667), Released(0), Released(333)]
+
+
+def test_an_end_before_the_request_limits_it() -> None:
+    results = decide(snapshot(ahead=1000), [reduce(date(2026, 10, 12)), hold()], FIRST).results
+    assert isinstance(results[1], Held)
+    assert results[1].amount_tiyn == 333
+
+
+def test_the_terms_freeze_the_rules_of_the_day_of_the_first_lesson() -> None:
+    later = replace(RULES, version=2, valid_from=date(2026, 10, 5), evidence={"required": ["device"]})
+    program = Program(PROGRAM, 1, FIRST, LAST, (RULES, later))
+    books = decide(snapshot(ahead=1000, program=program), [hold()], FIRST).books
+    (terms,) = books.terms.values()
+    assert [(rules.version, rules.evidence) for rules in terms.rules] == [(2, {"required": ["device"]})]
+    assert (terms.price_tiyn, terms.lessons) == (1000, LESSONS)
+
+
+def test_the_same_identity_with_other_content_is_an_error_and_writes_nothing() -> None:
+    first, other = hold(), hold(id=UUID(int=101), price_tiyn=999)
+    decision = decide(snapshot(ahead=5000), [first, other], FIRST)
+    assert isinstance(decision.results[1], Mismatched)
+    assert [operation.id for operation in decision.books.operations] == [first.id]
+
+
+@given(st.integers(0, 2**53 - 1), st.integers(1, 100), st.data())
+def test_parts_of_a_month_never_cost_more_than_the_whole(
+    price: int, planned: int, data: st.DataObject
+) -> None:
+    part = data.draw(st.integers(0, planned))
+    assert 0 <= cost(price, part, planned) + cost(price, planned - part, planned) <= price
+    assert cost(price, planned, planned) == price
+
+
+def test_the_first_day_not_covered_is_not_covered() -> None:
+    assert covered(LESSONS, date(2026, 10, 5), date(2026, 10, 19)) == list(LESSONS[:2])
+
+
+def test_a_fingerprint_never_changes() -> None:
+    assert digest(hold()).hex() == "3e52f9f1332ac912d57bcd9ba5c12955"
+
+
+CODES = [
+    *("not_entitled", "program_not_running", "direction_not_paid", "clubs_limit_reached", "price_above_rate"),
+    *("no_money", "month_closed", "request_unreadable", "group_has_no_lessons", "over_budget"),
+    *(
+        "deposit_key_used",
+        "fund_not_found",
+        "fund_ends_before_program",
+        "fund_not_ahead",
+        "until_outside_fund",
+    ),
+]
+
+
+@pytest.mark.parametrize("msgid", [text for code in CODES for text in (code, f"{code}.action")])
+def test_every_refusal_has_a_text_of_its_own_in_each_language(msgid: str) -> None:
+    told = {Texts.of("wallet").translate(language, msgid, missing_tiyn=5) for language in LANGUAGES}
+    assert len(told) == len(LANGUAGES)
+    assert msgid not in told
