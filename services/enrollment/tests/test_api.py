@@ -96,7 +96,7 @@ async def test_the_same_request_sent_twice_enrolls_once(
         ({"starts_on": "9999-12-31"}, 422, "content_invalid"),
         ({"group_id": str(MISSING)}, 404, "not_found"),
         ({"child_id": str(MISSING)}, 404, "not_found"),
-        ({"colour": "red"}, 422, "content_invalid"),
+        ({"color": "red"}, 422, "content_invalid"),
     ],
 )
 async def test_a_wrong_wish_gets_a_code_and_stores_nothing(
