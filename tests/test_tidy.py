@@ -46,7 +46,7 @@ VAGUE = {
         "helpers",
         "interfaces",
     ),
-    *("lib", "managers", "misc", "models", "schemas", "tools", "types", "util", "utils"),
+    *("lib", "managers", "misc", "models", "tools", "types", "util", "utils"),
 }
 DEPLOYED = re.compile(r"(?:shared|services/\w+)/src/\w+/(?!migrations/|testing)")
 MAY_COMMIT = {
