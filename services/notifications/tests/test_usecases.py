@@ -27,6 +27,7 @@ from notifications.jobs import Post
 from notifications.outside import MailServer, SmsGateway
 from notifications.repository import messages, people
 from notifications.testing import NOON, Family, confirmed, envelope_of, queued, unfunded
+from notifications.texts import Rendered
 from notifications.usecases.reaching import set_contacts
 from shared import migrations
 from shared.consumer import NotYet
@@ -135,6 +136,12 @@ async def test_a_message_leaves_by_mail_and_sms_once(
     assert text["text"].startswith("Робототехника тобы: бала жазылды. Орын бекітілді")
     for sent in (mail.as_string(), mail.get_content(), str(text)):
         assert str(family.child_id) not in sent
+
+
+async def test_a_long_subject_keeps_its_spaces(post: Post, outside: Outside) -> None:
+    title = "Робототехника: старшая группа: занятия прекращаются, и деньги за октябрь свободны"
+    await post.mail.send(new_id(), ADDRESS, Rendered(title, "Мәтін."), NOON)
+    assert outside.mails[0]["Subject"] == title
 
 
 async def test_copies_are_in_the_language_preferred_when_they_are_sent(

@@ -5,8 +5,9 @@ Both carry an id that stays the same for all attempts of a delivery, so that a r
 
 from dataclasses import dataclass
 from datetime import datetime
+from email.header import Header
 from email.headerregistry import Address
-from email.message import EmailMessage
+from email.mime.text import MIMEText
 from email.utils import format_datetime
 from http import HTTPStatus
 from uuid import UUID
@@ -62,16 +63,16 @@ class MailServer:
             return Trouble("mail_server_unreachable", passing=True)
         return Sent()
 
-    def _mail(self, id_: UUID, to: str, text: Rendered, written_at: datetime) -> EmailMessage:
+    def _mail(self, id_: UUID, to: str, text: Rendered, written_at: datetime) -> MIMEText:
         domain = self.sender.rpartition("@")[2]
-        mail = EmailMessage()
+        # Not an EmailMessage: where it folds a long subject that is not ASCII, a space is lost.
+        mail = MIMEText(text.body, "plain", "utf-8")
         mail["Message-ID"] = f"<{id_}@{domain}>"
         mail["Date"] = format_datetime(written_at)
         mail["From"] = self.sender
-        mail["To"] = Address(addr_spec=to)
-        mail["Subject"] = text.title
+        mail["To"] = str(Address(addr_spec=to))
+        mail["Subject"] = Header(text.title, "utf-8", header_name="Subject").encode()
         mail["Auto-Submitted"] = "auto-generated"
-        mail.set_content(text.body)
         return mail
 
 
