@@ -67,3 +67,20 @@ async def move(system: Layout, target: datetime) -> int:
     finally:
         await database.close()
     return stops
+
+
+async def begin(system: Layout, moment: datetime) -> None:
+    """Let business time of a fresh system be `moment`, past or future; one that was moved before stays."""
+    database = await asyncpg.connect(system.system_url)
+    try:
+        await database.execute(
+            "UPDATE development.clock SET shift = $1 - clock_timestamp() WHERE shift = '0'", moment
+        )
+    finally:
+        await database.close()
+
+
+async def until_quiet(system: Layout) -> None:
+    """Wait until everything that is on its way has arrived."""
+    async with watch.opened(system) as watching:
+        await watching.until_quiet()

@@ -1,8 +1,6 @@
 """The command `social-wallet`: what a person types, translated into calls of the modules beside this one."""
 
 import asyncio
-import importlib
-import importlib.util
 import sys
 from collections.abc import Callable
 from datetime import datetime
@@ -14,7 +12,7 @@ from rich.console import Console
 
 from local import audit as auditing
 from local import clock as business
-from local import layout, people, places, report, shown, system, watch
+from local import layout, people, places, report, seeds, shown, story, system, watch
 from local.errors import LocalError
 
 app = typer.Typer(
@@ -54,15 +52,9 @@ def _wanted(base_port: int | None) -> layout.Layout:
 
 def _plant(wanted: layout.Layout) -> None:
     """Seed a fresh database."""
-    seeds = _part("local.seeds")
-    if seeds and not asyncio.run(system.planted(wanted)):
-        console.print("Planting the seeds …")
-        seeds.plant(wanted)
+    if not asyncio.run(system.planted(wanted)):
+        seeds.plant(wanted, console)
         asyncio.run(system.remember_planting(wanted))
-
-
-def _part(name: str) -> Any:  # noqa: ANN401 - a module
-    return importlib.import_module(name) if importlib.util.find_spec(name) else None
 
 
 @app.command()
@@ -170,8 +162,7 @@ def demo(base_port: BasePort = None, *, leave: Leave = False) -> None:
     shown.progress(console, system.start(wanted))
     try:
         _plant(wanted)
-        story = _part("local.story")
-        told = bool(story.play(wanted, console)) if story else False
+        told = story.play(wanted, console)
         clean = asyncio.run(auditing.run(wanted, console))
     finally:
         if leave:

@@ -1,7 +1,7 @@
 """What the seeds plant, as data: who pays, which clubs there are, who goes where before the story begins.
 
-Children and schools are in `local.population`, people who sign in in `local.people`. Amounts are in tiyn; days
-are civil. The amounts that the story tells follow from these numbers (`local.story.amounts`).
+Children and schools are in `local.population`, people who sign in in `local.people`. Amounts are in tiyn;
+days are civil. The amounts that the story tells follow from these numbers (`local.story.amounts`).
 """
 
 from dataclasses import dataclass
@@ -10,7 +10,6 @@ from datetime import datetime
 from idnumbers.nationalid.kaz.business_id import BusinessIDNumber
 
 from local.clock import CIVIL
-from local.population import CHILDREN
 
 BEGINS_AT = datetime(2026, 9, 7, 9, tzinfo=CIVIL)
 """Business time of a fresh system: a Monday morning. Schedules and holidays never depend on today."""
@@ -91,7 +90,7 @@ class Provider:
     def bin(self) -> str:
         """A right number of the stated range; some serial numbers have no control digit."""
         for serial in range(_SERIALS.start + self.number - 1, _SERIALS.stop, 20):
-            stem = f"2401{4}{0}{serial}"
+            stem = f"240140{serial}"  # January 2024, a resident organization, its head unit
             control = BusinessIDNumber.checksum(f"{stem}0")
             if isinstance(control, int) and not isinstance(control, bool):
                 return f"{stem}{control}"
@@ -229,7 +228,10 @@ class Contacts:
     language: str
 
 
+_LANGUAGES = {2: "ru", 3: "en"}
+
+
 def contacts(number: int) -> Contacts:
-    """Of guardian-n: every fifth speaks Russian, as the child's name is, and a few English."""
-    language = {0: "ru", 2: "ru", 3: "en"}.get(number % 5 if number > len(CHILDREN) // 2 else number, "kk")
+    """Of guardian-n. As in `local.population`, the names of every fifth family are Russian."""
+    language = _LANGUAGES.get(number, "kk" if number % 5 else "ru")
     return Contacts(f"guardian-{number}@example.kz", f"+7701000{number:04}", language)
