@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -178,6 +179,9 @@ async def test_two_hundred_at_once_for_the_last_seat_make_one_seat_and_a_queue(
 ) -> None:
     wishes = [wish(group_id) for _ in range(200)]
     few = asyncio.Semaphore(15)  # connections there are
+    async with AsyncExitStack() as connections:  # made beforehand, or their making would queue the rivals
+        for _ in range(15):
+            await connections.enter_async_context(edge.engine.connect())
 
     async def ask(*chunk: SeatRequested) -> None:
         async with few:
