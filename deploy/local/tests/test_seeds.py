@@ -1,0 +1,88 @@
+"""The seeds' data: right numbers, groups that clubs takes, children that fit into them."""
+
+from collections import Counter
+from datetime import date, time
+from uuid import UUID, uuid5
+
+from idnumbers.nationalid.kaz.business_id import BusinessIDNumber
+
+from clubs.domain.groups import Group, Names, Weekly, check_group
+from local import people
+from local.population import CHILDREN
+from local.seeds import district
+from notifications.domain import email_address, phone_number
+
+BEGINS_ON = district.BEGINS_AT.date()
+
+
+def test_the_district_is_as_large_as_promised() -> None:
+    assert (len(district.FUNDS), len(district.PROVIDERS), len(district.GROUPS)) == (2, 10, 25)
+    assert {fund.mode for fund in district.FUNDS} == {"ahead", "on_hold"}
+    assert len({fund.funder for fund in district.FUNDS}) == 2
+
+
+def test_every_bin_is_valid_its_own_and_of_the_stated_range() -> None:
+    numbers = [provider.bin for provider in district.PROVIDERS]
+    assert all(BusinessIDNumber.validate(number) for number in numbers)
+    assert len(set(numbers)) == len(numbers)
+    assert all(90001 <= int(number[6:11]) <= 90099 for number in numbers)
+
+
+def test_every_group_is_one_that_clubs_accepts() -> None:
+    for group in district.GROUPS:
+        coach = people.person_id(f"coach-{group.number}")
+        begins, ends = map(date.fromisoformat, district.SCHOOL_YEAR)
+        starts_at, ends_at = map(time.fromisoformat, group.hours)
+        id_ = uuid5(UUID(int=0), group.name.en)
+        offered = Group(
+            id=id_,
+            club_id=id_,
+            provider_id=id_,
+            direction=group.direction,
+            name=Names(group.name.kk, group.name.ru, group.name.en),
+            price_tiyn=group.price_tiyn,
+            capacity=group.capacity,
+            age_from=group.ages[0],
+            age_to=group.ages[1],
+            schedule=tuple(Weekly(weekday, starts_at, ends_at) for weekday in group.weekdays),
+            coaches=(coach,),
+            starts_on=begins,
+            ends_on=ends,
+        )
+        check_group(offered, today=BEGINS_ON, coaches=frozenset({coach}))
+
+
+def test_no_group_costs_more_than_the_program_pays() -> None:
+    assert max(group.price_tiyn for group in district.GROUPS) == district.MONTHLY_RATE_TIYN == 1_875_000
+
+
+def test_every_director_and_coach_can_sign_in() -> None:
+    logins = {f"director-{group.provider}" for group in district.GROUPS}
+    logins |= {f"coach-{group.number}" for group in district.GROUPS}
+    assert logins <= set(people.LOGINS)
+
+
+def test_children_fit_into_their_groups_and_nobody_is_in_two() -> None:
+    for number, group in district.ENROLLED:
+        born = CHILDREN[number - 1].born
+        on = date.fromisoformat(district.FIRST_DAY)
+        age = on.year - born.year - ((on.month, on.day) < (born.month, born.day))
+        assert group.ages[0] <= age <= group.ages[1], group.name.en
+    assert set(Counter(number for number, _ in district.ENROLLED).values()) == {1}
+    for group, children in Counter(group for _, group in district.ENROLLED).items():
+        assert children <= group.capacity
+
+
+def test_the_newcomer_is_not_enrolled_by_the_seeds() -> None:
+    assert district.NEWCOMER not in {number for number, _ in district.ENROLLED}
+
+
+def test_deposits_keep_within_the_budgets() -> None:
+    assert all(0 < fund.deposit_tiyn <= fund.budget_tiyn for fund in district.FUNDS)
+
+
+def test_every_guardian_has_contacts_of_their_own_that_notifications_accepts() -> None:
+    contacts = [district.contacts(number) for number in range(1, len(CHILDREN) + 1)]
+    assert len({email_address(one.email) for one in contacts}) == len(CHILDREN)
+    assert len({phone_number(one.phone) for one in contacts}) == len(CHILDREN)
+    assert {one.language for one in contacts} == {"kk", "ru", "en"}
