@@ -167,9 +167,10 @@ def demo(base_port: BasePort = None, *, leave: Leave = False) -> None:
     finally:
         if leave:
             system.stop()
-    if leave:
-        raise typer.Exit(0 if told and clean else 1)
-    shown.addresses(console, wanted)
+    if not leave:
+        shown.addresses(console, wanted)
+    if not (told and clean):
+        raise typer.Exit(1)
 
 
 if __name__ == "__main__":

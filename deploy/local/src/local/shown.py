@@ -18,6 +18,13 @@ _PHASES = {
     "processes": "Processes",
 }
 
+_WORTH_ASKING = (
+    ("enrollment", "/v1/me"),
+    ("enrollment", "/v1/children"),
+    ("clubs", "/v1/groups"),
+    ("notifications", "/v1/inbox"),
+)
+
 
 def progress(console: Console, told: Iterable[report.Report]) -> None:
     """A bar for each phase of starting."""
@@ -42,7 +49,8 @@ def addresses(console: Console, system: layout.Layout) -> None:
     console.print(table)
     console.print("\nAsk as one of the seeded people:", highlight=False)
     header = '-H "Authorization: Bearer $(.venv/bin/social-wallet token guardian-1)"'
-    console.print(f"  curl {header} {system.address('enrollment')}/v1/me", highlight=False, markup=False)
+    for service, path in _WORTH_ASKING:
+        console.print(f"  curl {header} {system.address(service)}{path}", highlight=False, markup=False)
     console.print("Stop: .venv/bin/social-wallet down", highlight=False)
 
 
