@@ -63,7 +63,7 @@ class Stage:
         started = time.monotonic()
         try:
             await step(self)
-        except (LocalError, httpx.HTTPError, KeyError) as error:
+        except (LocalError, httpx.HTTPError, LookupError, TypeError) as error:  # or an answer lacks something
             self._fail(f"{type(error).__name__}: {error}")
             self.say("The story ends here; social-wallet logs NAME may tell why.")
             return False
