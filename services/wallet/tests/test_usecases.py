@@ -98,11 +98,16 @@ async def test_a_rival_that_rolls_back_leaves_the_money_to_the_other(
     await assert_clean()
 
 
+@pytest.mark.parametrize("source", ["ahead", "on_hold"])
 async def test_the_same_operation_in_two_batches_at_once_is_done_once(
-    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
+    *, world: World, edge: Edge, deliver: Deliver, assert_clean: Check, source: str
 ) -> None:
-    await world.pay_in(world.on_hold, 10 * PRICE)
     child_id, _ = await two_children(world, deliver)
+    if source == "ahead":  # only the wallet's lock stands between the two
+        await world.pay_in(world.ahead, 10_000_000)
+        await finished_run(world, edge, dry_run=False)
+    else:
+        await world.pay_in(world.on_hold, 10 * PRICE)
     request = asked(child_id, new_id())
 
     async def hold() -> object:
