@@ -74,6 +74,25 @@ async def test_of_two_children_and_money_for_one_exactly_one_gets_it(
     await assert_clean()
 
 
+async def test_of_two_clubs_and_allotted_money_for_one_exactly_one_gets_it(
+    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
+) -> None:
+    child_id, _ = await two_children(world, deliver)
+    await world.pay_in(world.ahead, 4_000_000)
+    await finished_run(world, edge, dry_run=False)
+
+    async def hold_another() -> object:
+        async with edge.transaction() as tx:
+            return (await post(tx, [hold_for(child_id, new_id())]))[0]
+
+    async with edge.transaction() as tx:
+        assert isinstance((await post(tx, [hold_for(child_id, new_id())]))[0], Held)
+        rival = asyncio.create_task(hold_another())
+        await waits_for_a_lock(edge)
+    assert await rival == Declined("no_money", 2 * PRICE - 2_000_000)
+    await assert_clean()
+
+
 async def test_a_rival_that_rolls_back_leaves_the_money_to_the_other(
     world: World, edge: Edge, deliver: Deliver, assert_clean: Check
 ) -> None:
@@ -103,7 +122,7 @@ async def test_the_same_operation_in_two_batches_at_once_is_done_once(
     *, world: World, edge: Edge, deliver: Deliver, assert_clean: Check, source: str
 ) -> None:
     child_id, _ = await two_children(world, deliver)
-    if source == "ahead":  # only the wallet's lock stands between the two
+    if source == "ahead":
         await world.pay_in(world.ahead, 10_000_000)
         await finished_run(world, edge, dry_run=False)
     else:
