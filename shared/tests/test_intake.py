@@ -4,12 +4,15 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+import pytest
 import sqlalchemy as sa
+from aiokafka.record.default_records import DefaultRecordBatch
 
 from shared import dropping, parked
 from shared.consumer import Dropped, NotYet
 from shared.database import Transaction, new_id
 from shared.events.envelope import Envelope
+from shared.intake import RecordsLostError
 from shared.kafka import Message
 from shared.security import Grant, describe_grant
 from shared.testing import eventually
@@ -247,3 +250,24 @@ async def test_a_partition_whose_offset_another_process_moved_is_not_done_again(
         await line.send(happened(thing="a", number=2), happened(thing="a", number=3))
         await _done(line, "a", [1, 3])
     assert moved
+
+
+async def test_a_log_that_lost_what_was_next_stops_the_worker_loudly(line: Line) -> None:
+    happened = event_type(line.topic, "happened")
+
+    @line.router.on(happened)
+    async def on_happened(tx: Transaction, envelope: Envelope) -> None:
+        await note_effect(tx, envelope.event)
+
+    async with line.consuming():
+        await line.send(happened(thing="a", number=1))
+        await _done(line, "a", [1])
+    async with line.edge.transaction() as tx:  # as if the topic had been made anew, with fewer records
+        await tx.execute(sa.text("UPDATE consumer_offsets SET next_offset = 100 WHERE next_offset = 1"))
+    with pytest.raises(RecordsLostError):
+        async with line.consuming() as taking_in:
+            await asyncio.wait({taking_in}, timeout=20)
+
+
+def test_the_compiled_parser_of_records_is_in_use() -> None:
+    assert DefaultRecordBatch.__module__ == "aiokafka.record._crecords.default_records"

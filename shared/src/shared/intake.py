@@ -26,6 +26,7 @@ from shared.telemetry import registry
 
 CHUNKS_IN_FLIGHT = 3
 COMMIT_SECONDS = 5.0
+LOOK_SECONDS = 30.0
 
 Partition = tuple[str, int]
 
@@ -47,6 +48,10 @@ offsets = sa.Table(
 
 class RecordsLostError(Exception):
     """Kafka no longer has records that were not taken in: a person must decide, so the worker stops."""
+
+
+class StalledError(Exception):
+    """Kafka has records for us and does not hand them out (A9, A10): a new process will get them."""
 
 
 class _MovedError(Exception):
@@ -98,6 +103,8 @@ class Intake:
         self._kafka_bootstrap = kafka_bootstrap
         self._next: dict[Partition, int] = {}
         self._in_flight = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
+        self._seen: dict[Partition, int] = {}
+        self._stalled = False
         self.last_read = time.monotonic()
         """When the log last answered, for the watchdog."""
 
@@ -109,12 +116,15 @@ class Intake:
     async def run(self, stopping: asyncio.Event) -> None:
         """Take in until told to stop; the chunk at hand is finished."""
         log_ = await until_it_passes(self._open)
-        committing: asyncio.Task[None] | None = None
-        committed_at = time.monotonic()
+        beside = asyncio.create_task(self._commit_and_look(log_))
         try:
             while not stopping.is_set():
                 batches = await log_.read()
                 self.last_read = time.monotonic()
+                if batches:
+                    self._stalled = False
+                elif self._stalled:
+                    raise StalledError
                 unplaced = log_.assigned() - self._next.keys()
                 if unplaced:
                     await self._place(log_, unplaced)
@@ -125,13 +135,9 @@ class Intake:
                         if partition not in unplaced  # sought anew, and comes again from there
                     )
                 )
-                if time.monotonic() - committed_at > COMMIT_SECONDS and (not committing or committing.done()):
-                    committed_at = time.monotonic()
-                    committing = asyncio.create_task(self._commit(log_))
         finally:
+            beside.cancel()
             await log_.close()
-            if committing:
-                committing.cancel()
 
     async def _open(self) -> Log:
         return await Log.open(
@@ -140,11 +146,12 @@ class Intake:
 
     async def _place(self, log_: Log, partitions: Collection[Partition]) -> None:
         """Seek to where the database says we are; from the first record where it says nothing."""
-        beginnings = await log_.beginnings(partitions)
+        beginnings, ends = await log_.beginnings(partitions), await log_.ends(partitions)
         positions = await until_it_passes(self._positions, log_.id, beginnings)
         for partition, position in positions.items():
-            if position < beginnings[partition]:
-                raise RecordsLostError(f"{partition} begins at {beginnings[partition]}, {position} is next")
+            if not beginnings[partition] <= position <= ends[partition]:
+                there = f"{beginnings[partition]} to {ends[partition]}"
+                raise RecordsLostError(f"{partition} has {there}, but {position} is next")
             if partition in log_.assigned():
                 log_.seek(partition, position)
                 self._next[partition] = position
@@ -235,11 +242,25 @@ class Intake:
                     behind.add(key)
         return found
 
-    async def _commit(self, log_: Log) -> None:
-        try:
-            await log_.commit(dict(self._next))
-        except KafkaError as error:  # A21: a partition that has just moved; only figures suffer
-            log.info("commit_skipped", error=type(error).__name__)
+    async def _commit_and_look(self, log_: Log) -> None:
+        """Commit for lag figures (it may hang: A5), and look whether what is there still comes to us."""
+        looked_at = time.monotonic()
+        while True:
+            await asyncio.sleep(COMMIT_SECONDS)
+            try:
+                await log_.commit(dict(self._next))
+                if time.monotonic() - looked_at > LOOK_SECONDS:
+                    looked_at = time.monotonic()
+                    await self._look(log_)
+            except KafkaError as error:  # A21: a partition that has just moved; only figures suffer
+                log.info("commit_skipped", error=type(error).__name__)
+
+    async def _look(self, log_: Log) -> None:
+        """Stalled: records are there, and the position is where it was at the last look."""
+        ends = await log_.ends(list(self._next))
+        before, self._seen = self._seen, dict(self._next)
+        waiting = [one for one, position in self._seen.items() if ends.get(one, 0) > position]
+        self._stalled = any(before.get(one) == self._seen[one] for one in waiting)
 
 
 async def _positions(

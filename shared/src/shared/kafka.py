@@ -255,6 +255,11 @@ class Log:
         found = await self._consumer.beginning_offsets([TopicPartition(*one) for one in partitions])
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
+    async def ends(self, partitions: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+        """The offset after the last record, per partition, as the broker says now."""
+        found = await self._consumer.end_offsets([TopicPartition(*one) for one in partitions])
+        return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
+
     def end(self, partition: tuple[str, int]) -> int | None:
         """The offset after the last record, as far as the last fetch knew."""
         highwater: int | None = self._consumer.highwater(TopicPartition(*partition))

@@ -78,14 +78,14 @@ class Line:
             return tx.now
 
     @contextlib.asynccontextmanager
-    async def consuming(self) -> AsyncIterator[None]:
-        """Run intake and replay meanwhile, as a worker does."""
+    async def consuming(self) -> AsyncIterator[asyncio.Task[None]]:
+        """Run intake (the task) and replay meanwhile, as a worker does."""
         stopping = asyncio.Event()
         intake = Intake(self.edge, self.router, group=self.topic, kafka_bootstrap=self.kafka)
         taking_in = asyncio.create_task(intake.run(stopping))
         replaying = asyncio.create_task(Replay(self.edge, self.router).run())
         try:
-            yield
+            yield taking_in
         finally:
             stopping.set()
             replaying.cancel()
