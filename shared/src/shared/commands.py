@@ -26,7 +26,9 @@ Start = Callable[[str], Settings]
 
 def main(service: Service) -> None:
     """Run the command that the command line names."""
-    commands = typer.Typer(no_args_is_help=True, help=f"The {service.name} service.")
+    commands = typer.Typer(
+        no_args_is_help=True, pretty_exceptions_enable=False, help=f"The {service.name} service."
+    )
     start = partial(_start, service)
     _add_processes(commands, service, start)
     _add_questions(commands, service, start)
