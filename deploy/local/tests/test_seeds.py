@@ -86,3 +86,4 @@ def test_every_guardian_has_contacts_of_their_own_that_notifications_accepts() -
     assert len({email_address(one.email) for one in contacts}) == len(CHILDREN)
     assert len({phone_number(one.phone) for one in contacts}) == len(CHILDREN)
     assert {one.language for one in contacts} == {"kk", "ru", "en"}
+    assert len(set(district.REACHED)) == len(district.REACHED)

@@ -218,6 +218,9 @@ ENROLLED = tuple((child, group(direction)) for direction, numbers in (*_ALREADY,
 """Children (by number) who are enrolled before the story begins, from its first Wednesday."""
 FIRST_DAY = "2026-09-09"
 
+REACHED = (*range(1, 6), *(child for child, _ in ENROLLED))
+"""Guardians who have said how they are reached: those of the story, and of the children enrolled before."""
+
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
