@@ -53,7 +53,9 @@ class Fund:
     last_capture_on: str
 
 
-PROGRAM = Names("Ауыл балаларының үйірмелері", "Кружки для сельских детей", "Clubs for rural children")
+PROGRAM = Names(
+    "Аудан балаларының үйірмелері", "Кружки для детей района", "Clubs for the district's children"
+)
 MONTHLY_RATE_TIYN = 1_875_000
 
 AHEAD = Fund(
