@@ -11,7 +11,7 @@ import sqlalchemy as sa
 import typer
 import uvloop
 
-from shared import dropping, kafka, migrations, parked, telemetry, worker
+from shared import dropping, kafka, parked, telemetry, worker
 from shared.database import Transaction, open_engine
 from shared.http.app import create_app
 from shared.http.server import make_server
@@ -48,6 +48,9 @@ def _add_processes(commands: typer.Typer, service: Service, start: Start) -> Non
         settings = start("migrate")
         if settings.owner_database_url is None:
             raise typer.BadParameter("SW_OWNER_DATABASE_URL is not set")
+        # Alembic takes most of a second to import, and no other command needs it.
+        from shared import migrations  # noqa: PLC0415 - see above
+
         _run(migrations.upgrade(settings.owner_database_url, service.package))
         _run(kafka.create_topics(settings.kafka_bootstrap, service.topics))
 

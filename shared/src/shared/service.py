@@ -9,7 +9,6 @@ from uuid import UUID
 from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
 
-from shared import migrations
 from shared.approvals import ApprovalKind
 from shared.consumer import EventRouter
 from shared.database import Transaction, open_engine
@@ -56,6 +55,9 @@ class Service:
 
     def app(self, settings: Settings, edge: Edge) -> FastAPI:
         """The HTTP API over this edge."""
+        # Alembic takes most of a second to import, and a worker needs none of it.
+        from shared import migrations  # noqa: PLC0415 - see above
+
         return create_app(self, settings, edge, heads=migrations.heads(self.package))
 
 
