@@ -142,7 +142,7 @@ def install(uv: Path) -> None:
         "UV_SYSTEM_CERTS": "true",  # as Python does: a network may have a certificate of its own
     }
     environment.pop("VIRTUAL_ENV", None)  # somebody else's, and uv would warn
-    command = [str(uv), "sync", "--frozen", "--python", sys.executable]
+    command = [str(uv), "sync", "--frozen", "--compile-bytecode", "--python", sys.executable]
     done = subprocess.run(command, cwd=CLONE, env=environment, check=False)  # noqa: S603 - the verified program
     if done.returncode:
         fail("Installing failed, see above. Is the package registry reachable from here?")
