@@ -22,7 +22,7 @@ from shared.testing_line import Happened, Line, event_type
 @pytest.fixture
 async def relaying(line: Line, database: Database) -> AsyncIterator[asyncio.Task[None]]:
     """The relay under test, running."""
-    relay = Relay(database.url("notifications"), line.kafka, line.edge.doorbell.outbox_rang)
+    relay = Relay(database.url("notifications"), line.kafka, line.edge.doorbell)
     task = asyncio.create_task(relay.run())
     yield task
     task.cancel()
@@ -129,7 +129,7 @@ async def test_versions_arrive_in_order_and_complete_while_the_relay_is_restarte
     async def restart_now_and_then() -> None:
         nonlocal restarts
         while True:
-            relay = Relay(database.url("notifications"), line.kafka, line.edge.doorbell.outbox_rang)
+            relay = Relay(database.url("notifications"), line.kafka, line.edge.doorbell)
             task = asyncio.create_task(relay.run())
             try:
                 await asyncio.sleep(dice.uniform(0.1, 0.5))

@@ -32,12 +32,15 @@ class Doorbell:
         self._pending = asyncio.Event()
         self._waiting: defaultdict[UUID, set[asyncio.Event]] = defaultdict(set)
         self.outbox_rang = asyncio.Event()
+        self.relay_is_here = False
+        """The relay of the service runs in this process: nobody else need hear of new rows."""
 
     def ring_outbox(self) -> None:
         """Rows were committed to the outbox."""
         self.outbox_rang.set()
-        self._pending_outbox = True
-        self._pending.set()
+        if not self.relay_is_here:
+            self._pending_outbox = True
+            self._pending.set()
 
     def ring_touched(self, ids: Iterable[UUID]) -> None:
         """These resources have a newer version."""

@@ -1,4 +1,4 @@
-"""From Kafka to the handlers: one transaction per chunk holds offset, parked keys, inbox, effects and outbox.
+"""From Kafka to the handlers: one transaction a chunk holds offsets, parked keys, inbox, effects and outbox.
 
 Offsets live in the service's own database: a chunk that commits has moved its offset, one that does not has
 left no trace. If a chunk fails it is halved until the culprit stands alone, and that one parks its key.
@@ -24,7 +24,6 @@ from shared.parked import Key, Why
 from shared.retrying import until_it_passes
 from shared.telemetry import registry
 
-CHUNKS_IN_FLIGHT = 3
 COMMIT_SECONDS = 5.0
 LOOK_SECONDS = 30.0
 
@@ -55,7 +54,11 @@ class StalledError(Exception):
 
 
 class _MovedError(Exception):
-    """Another process has moved this partition's offset: what we hold is not ours to do."""
+    """Another process has moved the offsets of these partitions: what we hold of them is not ours to do."""
+
+    def __init__(self, partitions: Collection[Partition]) -> None:
+        super().__init__()
+        self.partitions = partitions
 
 
 class _MustWaitError(Exception):
@@ -68,20 +71,36 @@ class _MustWaitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of one partition; `start` and `end` are offsets, `end` not included."""
+    """Consecutive records of some partitions, those of one partition in their order.
 
-    partition: Partition
-    start: int
-    end: int
+    `starts` and `ends` are offsets per partition: of the first record, and after the last.
+    """
+
     records: Sequence[Record]
+    starts: Mapping[Partition, int]
+    ends: Mapping[Partition, int]
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> "Chunk":
+        """A chunk that starts with the first record of each partition."""
+        starts: dict[Partition, int] = {}
+        for record in records:
+            starts.setdefault(record.place[:2], record.offset)
+        return cls(records, starts, {record.place[:2]: record.offset + 1 for record in records})
 
     def halves(self) -> tuple["Chunk", "Chunk"]:
+        """The first and the second half of the records; where the one ends, the other starts."""
         middle = len(self.records) // 2
-        border = self.records[middle].offset
-        return (
-            replace(self, end=border, records=self.records[:middle]),
-            replace(self, start=border, records=self.records[middle:]),
-        )
+        first, second = Chunk.of(self.records[:middle]), Chunk.of(self.records[middle:])
+        return replace(first, ends={**first.ends, **_common(second.starts, first.ends)}), second
+
+    def without(self, partitions: Collection[Partition]) -> "Chunk":
+        """What is left when some partitions are not ours any more."""
+        return Chunk.of([one for one in self.records if one.place[:2] not in partitions])
+
+
+def _common(these: Mapping[Partition, int], those: Mapping[Partition, int]) -> dict[Partition, int]:
+    return {partition: offset for partition, offset in these.items() if partition in those}
 
 
 @dataclass(slots=True)
@@ -102,7 +121,6 @@ class Intake:
         self._group = group
         self._kafka_bootstrap = kafka_bootstrap
         self._next: dict[Partition, int] = {}
-        self._in_flight = asyncio.Semaphore(CHUNKS_IN_FLIGHT)
         self._seen: dict[Partition, int] = {}
         self._stalled = False
         self.last_read = time.monotonic()
@@ -128,13 +146,9 @@ class Intake:
                 unplaced = log_.assigned() - self._next.keys()
                 if unplaced:
                     await self._place(log_, unplaced)
-                await asyncio.gather(
-                    *(
-                        self._take_in(log_, partition, records)
-                        for partition, records in batches.items()
-                        if partition not in unplaced  # sought anew, and comes again from there
-                    )
-                )
+                # What was just placed is sought anew, and comes again from there.
+                await self._take_in({one: batches[one] for one in batches.keys() - unplaced})
+                self._show_lag(log_, batches)
         finally:
             beside.cancel()
             await log_.close()
@@ -160,36 +174,40 @@ class Intake:
         async with self._edge.transaction() as tx:
             return await _positions(tx, log_id, beginnings)
 
-    async def _take_in(self, log_: Log, partition: Partition, records: Sequence[Record]) -> None:
-        position = self._next.get(partition)
-        fresh = [one for one in records if position is not None and one.offset >= position]
-        if position is None or not fresh:
-            return
-        if fresh[0].offset != position:
-            del self._next[partition]  # a hole: look up where we are, and seek there
-            return
-        end = fresh[-1].offset + 1
-        try:
-            async with self._in_flight:
-                await self._process(Chunk(partition, position, end, fresh), {})
-        except _MovedError:
-            log.warning("offset_moved", topic=partition[0], partition=partition[1])
-            self._next.pop(partition, None)
-            return
-        if self._next.get(partition) == position:
-            self._next[partition] = end
-        LAG.labels(*partition).set((log_.end(partition) or end) - end)
+    async def _take_in(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
+        """Do what is next, of all partitions in one chunk: at a trickle one transaction serves them all."""
+        records = []
+        for partition in sorted(batches):
+            position = self._next.get(partition)
+            fresh = [one for one in batches[partition] if position is not None and one.offset >= position]
+            if fresh and fresh[0].offset != position:
+                del self._next[partition]  # a hole: look up where we are, and seek there
+            else:
+                records += fresh
+        if records:
+            await self._process(Chunk.of(records), {})
 
     async def _process(self, chunk: Chunk, why: Mapping[Place, Why]) -> None:
         """Do a chunk, whatever it takes: again after a passing fault, in halves, or with a record parked."""
         try:
             await until_it_passes(self._attempt, chunk, why)
-        except _MovedError:
-            raise
+        except _MovedError as moved:
+            log.warning("offsets_moved", partitions=sorted(moved.partitions))
+            for partition in moved.partitions:
+                self._next.pop(partition, None)
+            if left := chunk.without(moved.partitions).records:
+                await self._process(Chunk.of(left), why)
         except _MustWaitError as must_wait:
             await self._process(chunk, {**why, **must_wait.why})
         except Exception as error:  # noqa: BLE001 - whatever a handler may raise parks its event
             await self._isolate(chunk, why, error)
+        else:
+            # A partition that moved meanwhile has no position here any more, or another one.
+            self._next |= {
+                partition: end
+                for partition, end in chunk.ends.items()
+                if self._next.get(partition) == chunk.starts[partition]
+            }
 
     async def _isolate(self, chunk: Chunk, why: Mapping[Place, Why], error: Exception) -> None:
         if len(chunk.records) > 1:
@@ -242,6 +260,11 @@ class Intake:
                     behind.add(key)
         return found
 
+    def _show_lag(self, log_: Log, partitions: Collection[Partition]) -> None:
+        for partition in partitions:
+            position = self._next.get(partition, 0)
+            LAG.labels(*partition).set((log_.end(partition) or position) - position)
+
     async def _commit_and_look(self, log_: Log) -> None:
         """Commit for lag figures (it may hang: A5), and look whether what is there still comes to us."""
         looked_at = time.monotonic()
@@ -287,13 +310,18 @@ async def _positions(
     return {(row.topic, row.partition): row.next_offset for row in rows}
 
 
+_CLAIM = """
+UPDATE consumer_offsets SET next_offset = moved.ending
+FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS moved(log, number, starting, ending)
+WHERE topic = moved.log AND partition = moved.number AND next_offset = moved.starting
+RETURNING topic, partition
+"""
+
+
 async def _claim(tx: Transaction, chunk: Chunk) -> None:
-    """Move the offset first: whoever lost the partition in the meantime finds it moved and does nothing."""
-    topic, number = chunk.partition
-    moved = await tx.execute(
-        sa.update(offsets)
-        .where(offsets.c.topic == topic, offsets.c.partition == number, offsets.c.next_offset == chunk.start)
-        .values(next_offset=chunk.end)
-    )
-    if moved.rowcount != 1:
-        raise _MovedError
+    """Move the offsets first: whoever lost a partition in the meantime finds its offset moved."""
+    rows = [(*partition, start, chunk.ends[partition]) for partition, start in chunk.starts.items()]
+    driver = await tx.driver()
+    claimed = await driver.fetch(_CLAIM, *(list(column) for column in zip(*rows, strict=True)))
+    if len(claimed) < len(rows):
+        raise _MovedError(chunk.starts.keys() - {(row["topic"], row["partition"]) for row in claimed})

@@ -14,6 +14,7 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
+from shared.doorbell import Doorbell
 from shared.kafka import KafkaError, Message, Outlet
 from shared.telemetry import registry
 
@@ -46,12 +47,12 @@ SELECT EXISTS (
 
 
 class Relay:
-    """The relay of one service. `rang` is set when rows were committed; it polls in any case."""
+    """The relay of one service. The doorbell says when rows were committed; it polls in any case."""
 
-    def __init__(self, database_url: str, kafka_bootstrap: str, rang: asyncio.Event) -> None:
+    def __init__(self, database_url: str, kafka_bootstrap: str, doorbell: Doorbell) -> None:
         self._database_url = database_url
         self._kafka_bootstrap = kafka_bootstrap
-        self._rang = rang
+        self._doorbell = doorbell
 
     async def run(self) -> None:
         """Carry until canceled."""
@@ -77,9 +78,11 @@ class Relay:
             if not await connection.fetchval(_LOCK):
                 return  # another process is the relay; ask again after the pause
             outlet = await Outlet.open(self._kafka_bootstrap)
+            self._doorbell.relay_is_here = True
             try:
                 await self._carry(connection, outlet)
             finally:
+                self._doorbell.relay_is_here = False
                 await outlet.close()
         finally:
             connection.terminate()
@@ -88,7 +91,7 @@ class Relay:
         started = time.monotonic()
         floor, looked_at = 0, 0.0
         while time.monotonic() - started < OUTLET_SECONDS_MAX:
-            self._rang.clear()
+            self._doorbell.outbox_rang.clear()
             risen = None
             if time.monotonic() - looked_at >= FLOOR_SECONDS:
                 looked_at = time.monotonic()
@@ -102,7 +105,7 @@ class Relay:
                 floor = risen
             if len(rows) < ROWS_PER_ROUND:
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._rang.wait(), POLL_SECONDS)
+                    await asyncio.wait_for(self._doorbell.outbox_rang.wait(), POLL_SECONDS)
 
 
 async def _settled_up_to(connection: "asyncpg.Connection[asyncpg.Record]") -> int | None:

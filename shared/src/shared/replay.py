@@ -12,7 +12,7 @@ from shared.events.envelope import Envelope
 from shared.parked import Key, Parked, Why
 from shared.retrying import until_it_passes
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 KEYS_MAX = 200
 RECORDS_MAX = 500
 

@@ -10,7 +10,7 @@ from shared.deadlines import Deadline
 from shared.edge import Edge
 from shared.retrying import is_passing, until_it_passes
 
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 DEADLINES_MAX = 100
 
 log = structlog.get_logger()

@@ -60,7 +60,7 @@ async def run(service: Worked, settings: Settings, edge: Edge) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     intake = Intake(edge, service.events, group=service.name, kafka_bootstrap=settings.kafka_bootstrap)
-    relay = Relay(settings.database_url, settings.kafka_bootstrap, edge.doorbell.outbox_rang)
+    relay = Relay(settings.database_url, settings.kafka_bootstrap, edge.doorbell)
     endless: list[Coroutine[Any, Any, None]] = [
         edge.doorbell.run(),
         relay.run(),

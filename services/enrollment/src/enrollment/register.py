@@ -24,7 +24,7 @@ from shared.settings import Settings
 
 CLAIMS_AT_ONCE = 10
 TIMEOUT_SECONDS = 3.0
-POLL_SECONDS = 0.2
+POLL_SECONDS = 0.5
 
 log = structlog.get_logger()
 
