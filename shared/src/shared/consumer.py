@@ -109,14 +109,16 @@ class EventRouter:
         """The topics to read."""
         return frozenset(self._topics)
 
-    def read(self, record: Record) -> Envelope | Why | None:
-        """The event in a record; why it cannot be read; or None if its type is not handled here."""
+    def wants(self, record: Record) -> bool:
+        """Whether the record's type is handled here; one without a type is nobody's, and is set aside."""
+        type_ = record.text_headers().get("ce_type")
+        return type_ is None or type_ in self._batches
+
+    def read(self, record: Record) -> Envelope | Why:
+        """The event in a record that is wanted, or why it cannot be read."""
         headers = record.text_headers()
-        type_ = headers.get("ce_type")
-        if type_ is None:
+        if "ce_type" not in headers:
             return Why("unreadable", "no_type")
-        if type_ not in self._batches:
-            return None
         try:
             return to_envelope(headers, topic=record.topic, key=record.text_key() or "", value=record.value)
         except ValueError:  # its text may quote the content

@@ -7,7 +7,7 @@ left no trace. If a chunk fails it is halved until the culprit stands alone, and
 import asyncio
 import time
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import sqlalchemy as sa
 import structlog
@@ -71,36 +71,42 @@ class _MustWaitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Chunk:
-    """Consecutive records of some partitions, those of one partition in their order.
+    """Records of some partitions, those of one partition in their order, without those to be skipped.
 
-    `starts` and `ends` are offsets per partition: of the first record, and after the last.
+    `starts` and `ends` say per partition from which offset to which the chunk moves it.
     """
 
     records: Sequence[Record]
     starts: Mapping[Partition, int]
     ends: Mapping[Partition, int]
 
-    @classmethod
-    def of(cls, records: Sequence[Record]) -> "Chunk":
-        """A chunk that starts with the first record of each partition."""
-        starts: dict[Partition, int] = {}
-        for record in records:
-            starts.setdefault(record.place[:2], record.offset)
-        return cls(records, starts, {record.place[:2]: record.offset + 1 for record in records})
-
     def halves(self) -> tuple["Chunk", "Chunk"]:
         """The first and the second half of the records; where the one ends, the other starts."""
         middle = len(self.records) // 2
-        first, second = Chunk.of(self.records[:middle]), Chunk.of(self.records[middle:])
-        return replace(first, ends={**first.ends, **_common(second.starts, first.ends)}), second
+        first, second = self.records[:middle], self.records[middle:]
+        border = {record.log_partition: record.offset for record in reversed(second)}
+        before, after = {one.log_partition for one in first}, border.keys()
+        return (
+            Chunk(
+                first,
+                {partition: self.starts[partition] for partition in before},
+                {partition: border.get(partition, self.ends[partition]) for partition in before},
+            ),
+            Chunk(
+                second,
+                {one: border[one] if one in before else self.starts[one] for one in after},
+                {partition: self.ends[partition] for partition in after},
+            ),
+        )
 
     def without(self, partitions: Collection[Partition]) -> "Chunk":
         """What is left when some partitions are not ours any more."""
-        return Chunk.of([one for one in self.records if one.place[:2] not in partitions])
-
-
-def _common(these: Mapping[Partition, int], those: Mapping[Partition, int]) -> dict[Partition, int]:
-    return {partition: offset for partition, offset in these.items() if partition in those}
+        left = self.starts.keys() - set(partitions)
+        return Chunk(
+            [one for one in self.records if one.log_partition in left],
+            {partition: self.starts[partition] for partition in left},
+            {partition: self.ends[partition] for partition in left},
+        )
 
 
 @dataclass(slots=True)
@@ -121,6 +127,9 @@ class Intake:
         self._group = group
         self._kafka_bootstrap = kafka_bootstrap
         self._next: dict[Partition, int] = {}
+        """What to read next, per partition that is ours."""
+        self._stored: dict[Partition, int] = {}
+        """The same as the database knows it: less, if what came since was only skipped."""
         self._seen: dict[Partition, int] = {}
         self._stalled = False
         self.last_read = time.monotonic()
@@ -148,6 +157,8 @@ class Intake:
                     await self._place(log_, unplaced)
                 # What was just placed is sought anew, and comes again from there.
                 await self._take_in({one: batches[one] for one in batches.keys() - unplaced})
+                if not batches:
+                    await self._store_skipped()
                 self._show_lag(log_, batches)
         finally:
             beside.cancel()
@@ -168,24 +179,39 @@ class Intake:
                 raise RecordsLostError(f"{partition} has {there}, but {position} is next")
             if partition in log_.assigned():
                 log_.seek(partition, position)
-                self._next[partition] = position
+                self._next[partition] = self._stored[partition] = position
 
     async def _positions(self, log_id: str, beginnings: Mapping[Partition, int]) -> dict[Partition, int]:
         async with self._edge.transaction() as tx:
             return await _positions(tx, log_id, beginnings)
 
     async def _take_in(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
-        """Do what is next, of all partitions in one chunk: at a trickle one transaction serves them all."""
-        records = []
+        """Do what is next, of all partitions in one chunk: at a trickle one transaction serves them all.
+
+        Where everything is skipped no transaction is opened; the offset moves with a later one.
+        """
+        records: list[Record] = []
+        ends: dict[Partition, int] = {}
         for partition in sorted(batches):
             position = self._next.get(partition)
             fresh = [one for one in batches[partition] if position is not None and one.offset >= position]
             if fresh and fresh[0].offset != position:
                 del self._next[partition]  # a hole: look up where we are, and seek there
-            else:
-                records += fresh
+            elif fresh:
+                ends[partition] = self._next[partition] = fresh[-1].offset + 1
+                wanted = [one for one in fresh if self._router.wants(one)]
+                SKIPPED.inc(len(fresh) - len(wanted))
+                records += wanted
+        partitions = {one.log_partition for one in records}
         if records:
-            await self._process(Chunk.of(records), {})
+            starts = {partition: self._stored[partition] for partition in partitions}
+            await self._process(Chunk(records, starts, {one: ends[one] for one in partitions}), {})
+
+    async def _store_skipped(self) -> None:
+        """Nothing came: let the database know how far we are where everything was skipped."""
+        ends = {one: end for one, end in self._next.items() if self._stored[one] != end}
+        if ends:
+            await self._process(Chunk([], {one: self._stored[one] for one in ends}, ends), {})
 
     async def _process(self, chunk: Chunk, why: Mapping[Place, Why]) -> None:
         """Do a chunk, whatever it takes: again after a passing fault, in halves, or with a record parked."""
@@ -195,21 +221,18 @@ class Intake:
             log.warning("offsets_moved", partitions=sorted(moved.partitions))
             for partition in moved.partitions:
                 self._next.pop(partition, None)
-            if left := chunk.without(moved.partitions).records:
-                await self._process(Chunk.of(left), why)
+            if (left := chunk.without(moved.partitions)).starts:
+                await self._process(left, why)
         except _MustWaitError as must_wait:
             await self._process(chunk, {**why, **must_wait.why})
         except Exception as error:  # noqa: BLE001 - whatever a handler may raise parks its event
             await self._isolate(chunk, why, error)
         else:
-            # A partition that moved meanwhile has no position here any more, or another one.
-            self._next |= {
-                partition: end
-                for partition, end in chunk.ends.items()
-                if self._next.get(partition) == chunk.starts[partition]
-            }
+            self._stored |= chunk.ends
 
     async def _isolate(self, chunk: Chunk, why: Mapping[Place, Why], error: Exception) -> None:
+        if not chunk.records:
+            raise error
         if len(chunk.records) > 1:
             for half in chunk.halves():
                 await self._process(half, why)
@@ -247,9 +270,7 @@ class Intake:
             read = self._router.read(record)
             key = parked.key_of(record)
             stopped = why.get(record.place) or (read if isinstance(read, Why) else None)
-            if read is None:
-                SKIPPED.inc()
-            elif key is None:
+            if key is None:
                 found.to_store.append((record, None))
             elif isinstance(read, Envelope) and not stopped and (key not in behind or read.event.full_state):
                 found.to_handle.append((record, read))

@@ -55,6 +55,11 @@ class Record:
     def place(self) -> Place:
         return self.topic, self.partition, self.offset
 
+    @property
+    def log_partition(self) -> tuple[str, int]:
+        """Topic and partition."""
+        return self.topic, self.partition
+
     def text_key(self) -> str | None:
         """The key as text, or None if there is none, or none that could be stored."""
         try:
