@@ -114,13 +114,13 @@ def _resolve(reference: dict[str, Any], schema: Schema) -> Schema:
 
 
 def _readers(event: type[Event]) -> list[str]:
-    """Services whose router takes this type: of an unknown one it makes nothing, not even a complaint."""
+    """Services whose router wants this type."""
     return [service.name for service in SERVICES if _reads(service, event)]
 
 
 def _reads(service: Service, event: type[Event]) -> bool:
     empty = Record(event.topic, 0, 0, None, (("ce_type", event.type.encode()),), b"")
-    return service.events.read(empty) is not None
+    return service.events.wants(empty)
 
 
 def _anchor(type_: str) -> str:

@@ -449,7 +449,7 @@ class Batches(RuleBasedStateMachine):
 def test_a_batch_equals_its_commands_one_by_one_and_the_model() -> None:
     Batches.seen.clear()
     run_state_machine_as_test(
-        Batches, settings=settings(max_examples=80, stateful_step_count=30, deadline=None, derandomize=True)
+        Batches, settings=settings(max_examples=200, stateful_step_count=30, deadline=None, derandomize=True)
     )
     assert Batches.seen >= {
         *("Deposited", "Allotted", "Held", "Released", "Mismatched", "two_layers", "reduced"),

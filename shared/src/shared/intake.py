@@ -9,17 +9,15 @@ import time
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-import sqlalchemy as sa
 import structlog
 from prometheus_client import Counter, Gauge
-from sqlalchemy.dialects.postgresql import insert
 
 from shared import parked
 from shared.consumer import EventRouter, handle
-from shared.database import Transaction, plumbing
 from shared.edge import Edge
 from shared.events.envelope import Envelope
 from shared.kafka import KafkaError, Log, Place, Record
+from shared.offsets import Chunk, MovedError, Partition, claim, positions
 from shared.parked import Key, Why
 from shared.retrying import until_it_passes
 from shared.telemetry import registry
@@ -27,22 +25,11 @@ from shared.telemetry import registry
 COMMIT_SECONDS = 5.0
 LOOK_SECONDS = 30.0
 
-Partition = tuple[str, int]
-
 SKIPPED = Counter("events_skipped_total", "Records of types that nobody here handles", registry=registry)
 PARKED = Counter("events_parked_total", "Records that had to wait", ["reason"], registry=registry)
 LAG = Gauge("consumer_lag_records", "Records not yet taken in", ["topic", "partition"], registry=registry)
 
 log = structlog.get_logger()
-
-offsets = sa.Table(
-    "consumer_offsets",
-    plumbing,
-    sa.Column("topic", sa.Text, primary_key=True),
-    sa.Column("partition", sa.Integer, primary_key=True),
-    sa.Column("log_id", sa.Text, nullable=False),
-    sa.Column("next_offset", sa.BigInteger, nullable=False),
-)
 
 
 class RecordsLostError(Exception):
@@ -53,60 +40,12 @@ class StalledError(Exception):
     """Kafka has records for us and does not hand them out (A9, A10): a new process will get them."""
 
 
-class _MovedError(Exception):
-    """Another process has moved the offsets of these partitions: what we hold of them is not ours to do."""
-
-    def __init__(self, partitions: Collection[Partition]) -> None:
-        super().__init__()
-        self.partitions = partitions
-
-
 class _MustWaitError(Exception):
     """Some events of the chunk must park; rolls it back so that it can be done again without them."""
 
     def __init__(self, why: Mapping[Place, Why]) -> None:
         super().__init__()
         self.why = why
-
-
-@dataclass(frozen=True, slots=True)
-class Chunk:
-    """Records of some partitions, those of one partition in their order, without those to be skipped.
-
-    `starts` and `ends` say per partition from which offset to which the chunk moves it.
-    """
-
-    records: Sequence[Record]
-    starts: Mapping[Partition, int]
-    ends: Mapping[Partition, int]
-
-    def halves(self) -> tuple["Chunk", "Chunk"]:
-        """The first and the second half of the records; where the one ends, the other starts."""
-        middle = len(self.records) // 2
-        first, second = self.records[:middle], self.records[middle:]
-        border = {record.log_partition: record.offset for record in reversed(second)}
-        before, after = {one.log_partition for one in first}, border.keys()
-        return (
-            Chunk(
-                first,
-                {partition: self.starts[partition] for partition in before},
-                {partition: border.get(partition, self.ends[partition]) for partition in before},
-            ),
-            Chunk(
-                second,
-                {one: border[one] if one in before else self.starts[one] for one in after},
-                {partition: self.ends[partition] for partition in after},
-            ),
-        )
-
-    def without(self, partitions: Collection[Partition]) -> "Chunk":
-        """What is left when some partitions are not ours any more."""
-        left = self.starts.keys() - set(partitions)
-        return Chunk(
-            [one for one in self.records if one.log_partition in left],
-            {partition: self.starts[partition] for partition in left},
-            {partition: self.ends[partition] for partition in left},
-        )
 
 
 @dataclass(slots=True)
@@ -183,7 +122,7 @@ class Intake:
 
     async def _positions(self, log_id: str, beginnings: Mapping[Partition, int]) -> dict[Partition, int]:
         async with self._edge.transaction() as tx:
-            return await _positions(tx, log_id, beginnings)
+            return await positions(tx, log_id, beginnings)
 
     async def _take_in(self, batches: Mapping[Partition, Sequence[Record]]) -> None:
         """Do what is next, of all partitions in one chunk: at a trickle one transaction serves them all.
@@ -217,7 +156,7 @@ class Intake:
         """Do a chunk, whatever it takes: again after a passing fault, in halves, or with a record parked."""
         try:
             await until_it_passes(self._attempt, chunk, why)
-        except _MovedError as moved:
+        except MovedError as moved:
             log.warning("offsets_moved", partitions=sorted(moved.partitions))
             for partition in moved.partitions:
                 self._next.pop(partition, None)
@@ -245,7 +184,7 @@ class Intake:
 
     async def _attempt(self, chunk: Chunk, why: Mapping[Place, Why]) -> None:
         async with self._edge.transaction() as tx:
-            await _claim(tx, chunk)
+            await claim(tx, chunk)
             keys = {key for record in chunk.records if (key := parked.key_of(record))}
             found = self._sort(chunk.records, why, await parked.lock(tx, keys))
             await parked.park(tx, found.why, found.to_store)
@@ -305,44 +244,3 @@ class Intake:
         before, self._seen = self._seen, dict(self._next)
         waiting = [one for one, position in self._seen.items() if ends.get(one, 0) > position]
         self._stalled = any(before.get(one) == self._seen[one] for one in waiting)
-
-
-async def _positions(
-    tx: Transaction, log_id: str, beginnings: Mapping[Partition, int]
-) -> dict[Partition, int]:
-    """Where to go on, per partition. A log of another cluster is read from its beginning: the inbox knows."""
-    row = insert(offsets)
-    await tx.execute(
-        row.on_conflict_do_update(
-            index_elements=["topic", "partition"],
-            set_={"log_id": row.excluded.log_id, "next_offset": row.excluded.next_offset},
-            where=offsets.c.log_id != row.excluded.log_id,
-        ),
-        [
-            {"topic": topic, "partition": number, "log_id": log_id, "next_offset": offset}
-            for (topic, number), offset in sorted(beginnings.items())
-        ],
-    )
-    rows = await tx.execute(
-        sa.select(offsets.c.topic, offsets.c.partition, offsets.c.next_offset).where(
-            sa.tuple_(offsets.c.topic, offsets.c.partition).in_(list(beginnings))
-        )
-    )
-    return {(row.topic, row.partition): row.next_offset for row in rows}
-
-
-_CLAIM = """
-UPDATE consumer_offsets SET next_offset = moved.ending
-FROM unnest($1::text[], $2::int[], $3::bigint[], $4::bigint[]) AS moved(log, number, starting, ending)
-WHERE topic = moved.log AND partition = moved.number AND next_offset = moved.starting
-RETURNING topic, partition
-"""
-
-
-async def _claim(tx: Transaction, chunk: Chunk) -> None:
-    """Move the offsets first: whoever lost a partition in the meantime finds its offset moved."""
-    rows = [(*partition, start, chunk.ends[partition]) for partition, start in chunk.starts.items()]
-    driver = await tx.driver()
-    claimed = await driver.fetch(_CLAIM, *(list(column) for column in zip(*rows, strict=True)))
-    if len(claimed) < len(rows):
-        raise _MovedError(chunk.starts.keys() - {(row["topic"], row["partition"]) for row in claimed})
