@@ -5,11 +5,19 @@ from collections.abc import Iterator
 import pytest
 
 from rig import system as rig
+from rig.collector import Collector, collecting
 from rig.system import System
 
 
 @pytest.fixture(scope="session")
-def system() -> Iterator[System]:
+def collector() -> Iterator[Collector]:
+    """Where the system sends its traces."""
+    with collecting() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def system(collector: Collector) -> Iterator[System]:
     """The system with its seeds."""
-    with rig.running() as started:
+    with rig.running(otlp_endpoint=collector.endpoint) as started:
         yield started

@@ -179,7 +179,7 @@ async def _until_projected(system: System, program_id: str, group_ids: Sequence[
         (
             "SELECT count(DISTINCT group_id) FROM enrollment.group_months WHERE group_id = ANY($1)",
             group_ids,
-            1,
+            len(group_ids),
         ),
     )
     async with system.database() as database:

@@ -18,6 +18,9 @@ from uuid import uuid4
 
 import asyncpg
 import httpx
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from shared.kafka import PARTITIONS
 
 CLONE = Path(__file__).parents[2]
 SERVICES = ("enrollment", "clubs", "wallet", "notifications")
@@ -29,6 +32,7 @@ class System:
 
     state: Path
     base_port: int
+    otlp_endpoint: str | None = None
 
     @property
     def database_url(self) -> str:
@@ -43,11 +47,18 @@ class System:
         """Of a service's API."""
         return f"http://127.0.0.1:{self.base_port + 1 + SERVICES.index(service)}"
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """Ours, without the servers of other tests: the system starts its own, as it does for people."""
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("SW_")}
+        tracing = {"SW_OTLP_ENDPOINT": self.otlp_endpoint} if self.otlp_endpoint else {}
+        return kept | {"SW_STATE": str(self.state)} | tracing
+
     def command(self, *arguments: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run `social-wallet` with these arguments."""
         return subprocess.run(  # noqa: S603 - our own command
             [sys.executable, "-m", "local.main", *arguments],
-            env=os.environ | {"SW_STATE": str(self.state)},
+            env=self.environment,
             check=check,
             text=True,
             stdout=subprocess.PIPE,
@@ -77,6 +88,22 @@ class System:
             yield connection
         finally:
             await connection.close()
+
+    async def published(self, topic: str) -> dict[str, tuple[str, dict[str, Any]]]:
+        """The type and the content of every event in a topic, by its id: one that was sent twice is one."""
+        found = {}
+        async with AIOKafkaConsumer(bootstrap_servers=self.kafka_bootstrap, group_id=None) as log:
+            for number in range(PARTITIONS):
+                partition = TopicPartition(topic, number)
+                log.assign([partition])
+                await log.seek_to_beginning(partition)
+                end = (await log.end_offsets([partition]))[partition]
+                while await log.position(partition) < end:
+                    for record in (await log.getmany(timeout_ms=500)).get(partition, []):
+                        headers = dict(record.headers)
+                        id_, type_ = headers["ce_id"].decode(), headers["ce_type"].decode()
+                        found[id_] = (type_, json.loads(record.value))
+        return found
 
     async def settled(self, *, seconds: float) -> None:
         """Wait until nothing is on its way: outboxes empty, everything read, nothing parked or undecided."""
@@ -133,12 +160,13 @@ async def sign_in(system: System, login: str) -> Person:
 
 
 @contextlib.contextmanager
-def running() -> Iterator[System]:
-    """Start a system with its seeds, and leave nothing of it behind."""
+def running(*, otlp_endpoint: str | None = None) -> Iterator[System]:
+    """Start a system with its seeds, and leave nothing of it behind. It sends its traces there, if said."""
     (CLONE / ".local").mkdir(mode=0o711, exist_ok=True)
     state = Path(tempfile.mkdtemp(prefix="system-", dir=CLONE / ".local"))
     state.chmod(0o711)  # PostgreSQL may run as another user
-    system = System(state, random.randrange(20_000, 30_000, 200))  # noqa: S311 - a port
+    base_port = random.randrange(20_000, 30_000, 200)  # noqa: S311 - a port
+    system = System(state, base_port, otlp_endpoint)
     try:
         started = system.command("up", "--base-port", str(system.base_port), check=False)
         if started.returncode:
