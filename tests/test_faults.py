@@ -20,6 +20,30 @@ SELECT (SELECT count(*) FROM enrollment.outbox) + (SELECT count(*) FROM clubs.ou
      + (SELECT count(*) FROM enrollment.enrollments WHERE state IN ('requested', 'funding'))
 """
 
+# The enrollment of each effect there is.
+EFFECTS = {
+    "seats": "SELECT enrollment_id::text FROM clubs.seats WHERE enrollment_id = ANY($1::uuid[])",
+    "holds": "SELECT enrollment_id::text FROM wallet.holds WHERE enrollment_id = ANY($1::uuid[])",
+    "operations": "SELECT split_part(key, '/', 1) FROM wallet.operations"
+    " WHERE kind = 'hold' AND split_part(key, '/', 1) = ANY($1::text[])",
+}
+STEPS = (
+    "enrollment.seat_requested.v1",
+    "clubs.seat_reserved.v1",
+    "enrollment.funding_requested.v1",
+    "wallet.funds_held.v1",
+    "enrollment.confirmed.v1",
+)
+GUARDIANS = """
+SELECT e.id AS enrollment_id, l.person_id FROM enrollment.enrollments e
+JOIN enrollment.guardian_links l ON l.child_id = e.child_id AND l.state = 'verified'
+WHERE e.id = ANY($1::uuid[]) ORDER BY 1, 2
+"""
+CONFIRMATIONS = """
+SELECT enrollment_id, person_id FROM notifications.messages
+WHERE kind = 'confirmed' AND enrollment_id = ANY($1::uuid[]) ORDER BY 1, 2
+"""
+
 
 async def test_every_worker_is_killed_under_load_and_everything_settles(
     system: System, capsys: pytest.CaptureFixture[str]
@@ -41,14 +65,23 @@ async def test_every_worker_is_killed_under_load_and_everything_settles(
     with capsys.disabled():
         print(f"\nkilled with this much in flight: {in_flight}")  # noqa: T201 - a figure of the run
     assert Counter(one.state for one in outcomes) == {"confirmed": len(requests)}
-    async with system.database() as database:
-        once = "SELECT count(*), count(DISTINCT {}) FROM {} WHERE enrollment_id = ANY($1::uuid[])"
-        ids = [one.enrollment_id for one in outcomes]
-        for column, table in (("enrollment_id", "wallet.holds"), ("enrollment_id", "clubs.seats")):
-            rows, distinct = await database.fetchrow(once.format(column, table), ids)
-            assert (rows, distinct) == (len(requests), len(requests)), table
+    await _assert_one_effect_each(system, [str(one.enrollment_id) for one in outcomes])
     audit = system.command("audit", check=False)
     assert audit.returncode == 0, audit.stdout
+
+
+async def _assert_one_effect_each(system: System, ids: list[str]) -> None:
+    """One seat, one hold by one operation, one event of each step, one message to each guardian."""
+    async with system.database() as database:
+        for what, query in EFFECTS.items():
+            assert Counter(row[0] for row in await database.fetch(query, ids)) == Counter(ids), what
+        expected, told = [await database.fetch(query, ids) for query in (GUARDIANS, CONFIRMATIONS)]
+        assert len(expected) >= len(ids)
+        assert told == expected
+    for type_ in STEPS:
+        events = (await system.published(f"{type_.partition('.')[0]}.events")).values()
+        steps = Counter(content["enrollment_id"] for type_of, content in events if type_of == type_)
+        assert {id_: steps[id_] for id_ in ids} == dict.fromkeys(ids, 1), type_
 
 
 async def _busy(database: object) -> int:
