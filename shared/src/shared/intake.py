@@ -24,6 +24,8 @@ from shared.telemetry import registry
 
 COMMIT_SECONDS = 5.0
 LOOK_SECONDS = 30.0
+GATHER_SECONDS = 0.01
+"""Between two reads: what comes close together is taken together, and the broker is asked less often."""
 
 SKIPPED = Counter("events_skipped_total", "Records of types that nobody here handles", registry=registry)
 PARKED = Counter("events_parked_total", "Records that had to wait", ["reason"], registry=registry)
@@ -99,6 +101,7 @@ class Intake:
                 if not batches:
                     await self._store_skipped()
                 self._show_lag(log_, batches)
+                await asyncio.sleep(GATHER_SECONDS)
         finally:
             beside.cancel()
             await log_.close()

@@ -80,7 +80,7 @@ class EnrollmentView(BaseModel):
 Explain = Callable[[str | None, int | None], Reason | None]
 
 
-def _explaining(request: Request, language: Language) -> Explain:
+async def _explaining(request: Request, language: Language) -> Explain:
     """How to say a code in the reader's language; a code of a newer service is said to be another reason."""
     texts = wiring_of(request.scope).texts
 

@@ -26,7 +26,7 @@ CHILDREN_AT_ONCE = 50
 router = Router()
 
 
-def _keyring(request: Request) -> Keyring:
+async def _keyring(request: Request) -> Keyring:
     return Keyring.of(wiring_of(request.scope).settings)
 
 
