@@ -140,7 +140,9 @@ log.cleaner.dedupe.buffer.size=16777216
 """
 
     def start(self) -> subprocess.Popen[bytes]:
-        command = [*self._java("-Xms256m", "-Xmx512m"), "kafka.Kafka", str(self.folder / "server.properties")]
+        # One light compiler and one collector thread: the broker has two cores to share, and little to do.
+        options = ("-Xms256m", "-Xmx512m", "-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+        command = [*self._java(*options), "kafka.Kafka", str(self.folder / "server.properties")]
         self._process = child.spawn(command, log=self.folder / "output.log")
         self._pid_file.write_text(f"{self._process.pid}\n")
         return self._process
