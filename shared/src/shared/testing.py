@@ -145,7 +145,7 @@ class Databases:
         name = f"test_{uuid4().hex}"
         await self._run(f'CREATE DATABASE "{name}" TEMPLATE "{self._templates[packages]}"')
         # Rights on a database are not copied with it.
-        await self._run((SETUP / "setup.sql").read_text(), database=name)
+        await self._set_up(name, "setup.sql")
         return Database(self._url(name))
 
     async def drop(self, database: Database) -> None:
@@ -156,11 +156,20 @@ class Databases:
     async def _make_template(self, packages: tuple[str, ...]) -> str:
         name = f"template_{uuid4().hex}"
         await self._run(f'CREATE DATABASE "{name}"')
-        for script in ("setup.sql", "development.sql"):
-            await self._run((SETUP / script).read_text(), database=name)
+        await self._set_up(name, "setup.sql", "development.sql")
         for package in packages:
             await migrations.upgrade(Database(self._url(name)).url(f"{package}_owner"), package)
         return name
+
+    async def _set_up(self, name: str, *scripts: str) -> None:
+        """Roles are of the whole cluster, the lock in `setup.sql` of one database: take one for all."""
+        connection = await asyncpg.connect(self._superuser_url)
+        try:
+            await connection.execute("SELECT pg_advisory_lock(hashtext('set_up'))")
+            for script in scripts:
+                await self._run((SETUP / script).read_text(), database=name)
+        finally:
+            await connection.close()  # and with it goes the lock
 
     async def _run(self, statements: str, *, database: str | None = None) -> None:
         connection = await asyncpg.connect(self._url(database) if database else self._superuser_url)
