@@ -5,6 +5,7 @@ import asyncio
 from shared.consumer import NotYet
 from shared.database import Transaction
 from shared.events.envelope import Envelope
+from shared.kafka import Message
 from shared.testing import eventually
 from shared.testing_line import Line, event_type, note_effect
 
@@ -91,3 +92,32 @@ async def test_a_replay_waits_for_a_chunk_that_holds_its_key(line: Line) -> None
         gate.opened.set()
         await _effects(line, "a", [100, 1, 2])
         await _parked_count(line, 0)
+
+
+async def test_what_came_first_goes_on_although_a_later_one_of_its_key_cannot(line: Line) -> None:
+    happened = event_type(line.topic, "happened")
+    fact_is_there = False
+
+    @line.router.on(happened)
+    async def on_happened(tx: Transaction, envelope: Envelope) -> NotYet | None:
+        thing, number = envelope.event.key, envelope.event.model_dump()["number"]
+        if not fact_is_there or (thing == "waits" and number == 3):
+            return NotYet("fact")
+        if thing == "fails" and number == 3:
+            raise ValueError
+        await note_effect(tx, envelope.event)
+        return None
+
+    things = ("waits", "fails", "unreadable")
+    async with line.consuming():
+        for thing in things:
+            await line.send(*(happened(thing=thing, number=number) for number in (1, 2)))
+        await line.send(*(happened(thing=thing, number=3) for thing in things[:2]))
+        headers = {"ce_type": happened.type}
+        await line.send_raw(Message(line.topic, "unreadable", headers, b"{"))
+        await line.send(*(happened(thing=thing, number=4) for thing in things))
+        await _parked_count(line, 12)
+        fact_is_there = True
+        for thing in things:
+            await _effects(line, thing, [1, 2])
+        await _parked_count(line, 6)
