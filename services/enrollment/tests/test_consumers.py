@@ -230,6 +230,30 @@ async def test_an_unfunded_month_is_asked_again_when_money_comes_for_the_child(
     assert await scene.deadlines() == {"month_due": civil_moment(date(2026, 10, 20))}
 
 
+async def test_money_that_comes_before_the_no_it_came_too_late_for_is_not_missed(
+    scene: Scene, edge: Edge
+) -> None:
+    confirmed = await scene.confirmed()
+    await scene.clock("2026-09-20T00:01")
+    await scene.act()
+    await scene.forget_published()
+    # The wallet declined, then allotted; the run is told in a topic of its own, and is heard of first.
+    run = {"run_id": uuid4(), "program_id": scene.program_id, "fund_id": uuid4()}
+    await scene.take(wallet.ChildrenFunded(**run, child_ids=(confirmed.child_id,)))
+    await scene.act()
+    await scene.take(scene.declined(confirmed, "2026-10"))
+    await scene.forget_published()
+    await scene.clock("2026-09-20T00:02")
+    await scene.act()
+    [asked] = await published(edge)
+    assert isinstance(asked, enrollment.FundingRequested)
+    assert (asked.month, asked.attempt) == ("2026-10", 2)
+    await scene.take(scene.held(confirmed, "2026-10", attempt=2))
+    await scene.clock("2026-09-20T00:03")
+    await scene.act()
+    assert await scene.deadlines() == {"month_due": civil_moment(date(2026, 10, 20))}
+
+
 async def test_a_deposit_lets_those_be_asked_again_whom_the_program_is_for(scene: Scene, edge: Edge) -> None:
     confirmed = await scene.confirmed()
     await scene.clock("2026-09-20T00:01")

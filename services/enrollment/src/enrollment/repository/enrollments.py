@@ -153,12 +153,18 @@ async def latest(
 async def waiting_for_money(
     tx: Transaction, *, program_id: UUID | None = None, child_ids: Collection[UUID] | None = None
 ) -> Sequence[UUID]:
-    """Confirmed enrollments with an unfunded month, of children this program is for, or of these children."""
+    """Confirmed enrollments of children this program is for, or of these children, that may need money.
+
+    They have a month that is unfunded, or asked for: the answer on its way may be a no.
+    """
     query = (
         sa.select(enrollments.c.id)
         .distinct()
         .join(months, months.c.enrollment_id == enrollments.c.id)
-        .where(months.c.state == MonthState.UNFUNDED, enrollments.c.state == State.CONFIRMED)
+        .where(
+            sa.or_(months.c.state == MonthState.UNFUNDED, months.c.state == MonthState.ASKED),
+            enrollments.c.state == State.CONFIRMED,
+        )
     )
     if program_id is not None:
         query = query.join(entitlements, entitlements.c.child_id == enrollments.c.child_id).where(

@@ -43,7 +43,7 @@ async def reserve(
 async def money_came(
     tx: Transaction, *, program_id: UUID | None = None, child_ids: Sequence[UUID] | None = None
 ) -> None:
-    """Have unfunded months asked again, by deadlines that are due now: they are paced like all requests."""
+    """Have months without money asked again, by deadlines that are due now: paced like all requests."""
     waiting = await repository.enrollments.waiting_for_money(tx, program_id=program_id, child_ids=child_ids)
     for start in range(0, len(waiting), DEADLINES_PER_STATEMENT):
         part = waiting[start : start + DEADLINES_PER_STATEMENT]

@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from enrollment import repository
-from enrollment.domain.decider import AskAgain, GraceOver, LastDayOver, MonthDue
+from enrollment.domain.decider import AskAgain, Decision, GraceOver, LastDayOver, MonthDue
 from enrollment.domain.reviews import Review, verdict
 from enrollment.usecases.happenings import Happening, happen
 from shared import deadlines
@@ -32,8 +32,17 @@ async def ask_due_month(tx: Transaction, enrollment_id: UUID) -> None:
 
 async def ask_again(tx: Transaction, enrollment_id: UUID, *, because: str) -> None:
     """Money came, or the grace is about to end."""
-    if not await _too_many(tx, because, enrollment_id):
-        await happen(tx, [Happening(tx, enrollment_id, AskAgain(), fired=because)])
+    if await _too_many(tx, because, enrollment_id):
+        return
+    [outcome] = await happen(tx, [Happening(tx, enrollment_id, AskAgain(), fired=because)])
+    if because == "money_came" and isinstance(outcome, Decision) and _was_waiting(outcome):
+        # The answer on its way may be a no from before the money came: ask again once it is here.
+        await deadlines.set(tx, kind=because, subject_id=enrollment_id, due_at=tx.now + PACE)
+
+
+def _was_waiting(decision: Decision) -> bool:
+    """Whether nothing could be asked because an earlier request has no answer yet."""
+    return decision.enrollment.waits_for_an_answer and not decision.effects
 
 
 async def _too_many(tx: Transaction, kind: str, enrollment_id: UUID) -> bool:
