@@ -208,9 +208,9 @@ class Naive:
         if hold is None:
             until = min(command.covers_until or LAST, self.ends.get(command.enrollment_id, LAST))
             days = sorted(one.on for one in command.lessons if command.covers_from <= one.on < until)
-            if command.enrollment_id in self.gone or not days:
-                return Declined("month_closed", 0)
             amount = command.price_tiyn * len(days) // len(command.lessons)
+            if command.enrollment_id in self.gone or not amount:
+                return Declined("month_closed", 0)
             found = self.pay(command, amount, days)
             if isinstance(found, Declined):
                 return found

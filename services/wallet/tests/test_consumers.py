@@ -190,3 +190,13 @@ async def test_guardians_and_administrators_are_known_from_events(edge: Edge, de
     async with edge.transaction() as tx:
         assert (await principal_of(tx, guardian)).scopes("guardian") == {child_id}
         assert (await principal_of(tx, administrator)).scopes("administrator") == {region}
+
+
+async def test_lessons_that_cost_less_than_a_tiyn_are_declined_not_held_by_nobody(
+    edge: Edge, child_id: UUID, deliver: Deliver, assert_clean: Check
+) -> None:
+    await deliver(asked(child_id, new_id(), price=3).model_copy(update={"covers_from": date(2026, 10, 20)}))
+    (declined,) = await answers(edge)
+    assert isinstance(declined, FundsDeclined)
+    assert (declined.code, declined.missing_tiyn) == ("month_closed", 0)
+    await assert_clean()

@@ -133,10 +133,10 @@ def _hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Result
 def _make_hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> tuple[Hold, Terms] | Declined:
     until = earlier(command.covers_until, enrollment.ends_on)
     lessons = covered(command.lessons, command.covers_from, until)
-    if enrollment.released or not lessons:
+    amount = cost(command.price_tiyn, len(lessons), len(command.lessons)) if lessons else 0
+    if enrollment.released or not amount:  # a hold of nothing has nobody who pays, and nothing to charge
         return Declined("month_closed", 0)
     days = [lesson.on for lesson in lessons]
-    amount = cost(command.price_tiyn, len(lessons), len(command.lessons))
     funding = find_funding(books, Need(command, amount, min(days), max(days)))
     if isinstance(funding, Declined):
         return funding
