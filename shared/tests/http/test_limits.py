@@ -4,12 +4,14 @@ import asyncio
 import json
 import time
 from collections.abc import AsyncIterator
+from datetime import date
 from urllib.parse import urlsplit
 
 import httpx
 import pytest
+from pydantic import TypeAdapter, ValidationError
 
-from shared.http import limits
+from shared.http import Day, limits
 from shared.testing_http import ServedApi
 
 JSON = {"Content-Type": "application/json"}
@@ -80,6 +82,29 @@ async def test_invalid_content_is_told_by_place_and_code(
     answer = await client.post("/v1/things", content=json.dumps(content).encode(), headers=JSON)
     assert_problem(answer, 422, "content_invalid")
     assert answer.json()["errors"] == [{"place": "body", "pointer": pointer, "code": code}]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        0,
+        1.5,
+        True,
+        None,
+        "0",
+        "2026-09-14T00:00:00",
+        "2026-09-14\n",
+        "٢٠٢٦-٠٩-١٤",
+        "2026-02-30",
+        "0001-01-01",
+        "9999-12-31",
+    ],
+)
+def test_a_day_is_written_in_one_way(written: object) -> None:
+    day = TypeAdapter[date](Day)
+    assert day.validate_python("2026-09-14") == date(2026, 9, 14)
+    with pytest.raises(ValidationError):
+        day.validate_python(written)
 
 
 @pytest.mark.parametrize("title", ["Әлия Ғабитқызы Қ Ң Ө Ұ Ү Һ І", "О'Коннор", "🤖 robotics", "e\u0301tude"])

@@ -9,10 +9,11 @@ import json
 import math
 import re
 import unicodedata
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import Request
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 from pydantic_core import PydanticCustomError
 
 from shared.http.problems import Defect, RefusedError, pointer_of
@@ -23,6 +24,7 @@ _TROUBLE = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]"
 )
 _FIELD = re.compile("[a-z_]{1,40}")
+_DAY = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _BREAKS = re.compile("[\t\n\r\u2028\u2029]")
 
 
@@ -54,6 +56,21 @@ Text = Annotated[
 
 Whole = Annotated[int, Field(strict=True, ge=-INTEGER_MAX, le=INTEGER_MAX)]
 """A whole number as JSON knows it: neither a text nor true."""
+
+
+def _written_as_day(value: object) -> object:
+    """Pydantic would also take seconds since 1970 and a time at midnight; a view is made of a date."""
+    if type(value) is not date and not (isinstance(value, str) and _DAY.fullmatch(value)):
+        raise PydanticCustomError("day_malformed", "a day is written as 2026-09-14")
+    return value
+
+
+Day = Annotated[
+    date,
+    BeforeValidator(_written_as_day),
+    Field(ge=date(2020, 1, 1), le=date(2100, 1, 1), examples=["2026-09-14"]),
+]
+"""A civil day that somebody asks for."""
 
 
 class StrictRequest(Request):

@@ -14,7 +14,7 @@ from clubs.usecases import groups as usecases
 from clubs.usecases.groups import NewGroup
 from shared.clock import civil_date
 from shared.events.envelope import Code, Month
-from shared.http import Body, Listing, Name, PageQuery, Router, Signed, Tx, Whole
+from shared.http import Body, Day, Listing, Name, PageQuery, Router, Signed, Tx, Whole
 
 PRICE_TIYN_MAX = 100_000_000
 CAPACITY_MAX = 1000
@@ -22,7 +22,6 @@ COACHES_MAX = 10
 
 router = Router()
 
-Day = Annotated[date, Field(examples=["2026-09-01"])]
 CivilTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["15:00"])]
 Age = Annotated[Whole, Field(ge=0, le=18, examples=[7])]
 
@@ -91,7 +90,7 @@ class Closing(Body):
     on: Day
 
 
-@router.post("/v1/groups", status_code=201)
+@router.post("/v1/groups", status_code=201, tags=["groups"])
 async def open_group(body: GroupContent, tx: Tx, principal: Signed, response: Response) -> GroupView:
     """Open a group; its lessons are planned for this month and three ahead. For directors of the provider."""
     new = NewGroup(
@@ -111,7 +110,7 @@ async def open_group(body: GroupContent, tx: Tx, principal: Signed, response: Re
     return _view(await usecases.read_group(tx, group_id))
 
 
-@router.get("/v1/groups")
+@router.get("/v1/groups", tags=["groups"])
 async def find_groups(  # noqa: PLR0917 - FastAPI hands them over by name
     tx: Tx,
     page: PageQuery,
@@ -127,13 +126,13 @@ async def find_groups(  # noqa: PLR0917 - FastAPI hands them over by name
     return page.listing(found, key=lambda shown: (str(shown.group.id),), view=_view)
 
 
-@router.get("/v1/groups/{group_id}")
+@router.get("/v1/groups/{group_id}", tags=["groups"])
 async def read_group(group_id: UUID, tx: Tx) -> GroupView:
     """A group."""
     return _view(await usecases.read_group(tx, group_id))
 
 
-@router.get("/v1/groups/{group_id}/lessons")
+@router.get("/v1/groups/{group_id}/lessons", tags=["groups"])
 async def read_lessons(group_id: Annotated[UUID, Path()], month: Month, tx: Tx) -> LessonsView:
     """The lessons of a civil month. A month that is not planned yet is not found."""
     plan = await usecases.read_lessons(tx, group_id, month)
@@ -149,7 +148,7 @@ async def read_lessons(group_id: Annotated[UUID, Path()], month: Month, tx: Tx) 
     return LessonsView(group_id=group_id, month=plan.month, version=plan.version, items=items)
 
 
-@router.post("/v1/groups/{group_id}/close")
+@router.post("/v1/groups/{group_id}/close", tags=["groups"])
 async def close_group(group_id: UUID, body: Closing, tx: Tx, principal: Signed) -> GroupView:
     """End a group before a day: its seats end, its queue is refused. For directors of the provider."""
     await usecases.close_group(tx, principal, group_id, body.on)

@@ -6,7 +6,7 @@ from typing import Annotated
 from uuid import UUID
 
 from fastapi import Depends, Query, Request, Response
-from pydantic import BaseModel, BeforeValidator, Field
+from pydantic import BaseModel, Field
 
 from enrollment import repository
 from enrollment.domain.enrollment import Enrollment, MonthState, State
@@ -14,25 +14,11 @@ from enrollment.usecases import enrolling
 from shared import audit
 from shared.database import Transaction
 from shared.errors import InvalidError, NotFoundError
-from shared.http import Body, Language, Listing, PageQuery, Router, Signed, Text, Tx, WaitQuery
+from shared.http import Body, Day, Language, Listing, PageQuery, Router, Signed, Text, Tx, WaitQuery
 from shared.http.wiring import wiring_of
 from shared.security import Principal
 
 router = Router()
-
-
-def _only_text(value: object) -> object:
-    if not isinstance(value, str):
-        raise ValueError("a day is a text")  # noqa: TRY004 - pydantic turns ValueError into a defect
-    return value
-
-
-Day = Annotated[
-    date,
-    BeforeValidator(_only_text),
-    Field(ge=date(2020, 1, 1), le=date(2100, 1, 1), examples=["2026-09-14"]),
-]
-"""A civil day."""
 
 
 class Reason(BaseModel):

@@ -7,10 +7,9 @@ from uuid import UUID
 from fastapi import Response
 from pydantic import BaseModel, Field
 
-from enrollment.api.enrollments import Day
 from enrollment.usecases import rights as usecases
 from enrollment.usecases.rights import NewGrant
-from shared.http import Body, Router, Signed, Tx, Whole
+from shared.http import Body, Day, Router, Signed, Tx, Whole
 from shared.http.approving import ProposalView
 
 router = Router()

@@ -8,7 +8,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.database import Transaction
-from shared.http import Body, Router, Signed, Tx, WaitQuery
+from shared.http import Body, Day, Router, Signed, Tx, WaitQuery
 from shared.security import Principal
 from wallet.usecases import runs
 
@@ -19,7 +19,7 @@ class NewFundingRun(Body):
     """Allot the months up to a day to all entitled children."""
 
     fund_id: UUID
-    until: Annotated[date, Field(description="Last day of the allotments", examples=["2026-12-31"])]
+    until: Annotated[Day, Field(description="Last day of the allotments", examples=["2026-12-31"])]
     dry_run: Annotated[bool, Field(strict=True, description="Only compute what it would do")] = False
 
 

@@ -7,7 +7,18 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.database import Transaction
-from shared.http import Body, Language, Listing, PageQuery, Router, Signed, Tx, WaitQuery, changes_nothing
+from shared.http import (
+    Body,
+    Day,
+    Language,
+    Listing,
+    PageQuery,
+    Router,
+    Signed,
+    Tx,
+    WaitQuery,
+    changes_nothing,
+)
 from shared.security import Principal
 from shared.texts import LanguageCode, Texts
 from wallet.domain.operations import Declined
@@ -22,7 +33,7 @@ class NewQuote(Body):
 
     child_id: UUID
     group_id: UUID
-    starts_on: Annotated[date, Field(examples=["2026-10-05"])]
+    starts_on: Day
 
 
 class ShareView(BaseModel):
