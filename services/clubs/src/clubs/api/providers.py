@@ -81,7 +81,7 @@ class ClubView(BaseModel):
     direction: str
 
 
-@router.post("/v1/providers", status_code=201)
+@router.post("/v1/providers", status_code=201, tags=["providers"])
 async def register_provider(body: NewProvider, tx: Tx, principal: Signed, response: Response) -> ProviderView:
     """Register an organization by its BIN. For administrators."""
     provider = await usecases.register_provider(tx, principal, number=body.bin, name=body.name.name())
@@ -89,20 +89,20 @@ async def register_provider(body: NewProvider, tx: Tx, principal: Signed, respon
     return _provider_view(provider)
 
 
-@router.get("/v1/providers/{provider_id}")
+@router.get("/v1/providers/{provider_id}", tags=["providers"])
 async def read_provider(provider_id: UUID, tx: Tx) -> ProviderView:
     """A provider."""
     return _provider_view(await usecases.read_provider(tx, provider_id))
 
 
-@router.post("/v1/providers/{provider_id}/staff", status_code=201)
+@router.post("/v1/providers/{provider_id}/staff", status_code=201, tags=["providers"])
 async def appoint_staff(provider_id: UUID, body: NewStaff, tx: Tx, principal: Signed) -> StaffView:
     """Give a person a role at a provider. For administrators, and directors at their own provider."""
     id_ = await usecases.appoint_staff(tx, principal, provider_id, person_id=body.person_id, role=body.role)
     return StaffView(id=id_, provider_id=provider_id, person_id=body.person_id, role=body.role)
 
 
-@router.post("/v1/clubs", status_code=201)
+@router.post("/v1/clubs", status_code=201, tags=["clubs"])
 async def open_club(body: NewClub, tx: Tx, principal: Signed, response: Response) -> ClubView:
     """Open a club. For directors of the provider."""
     club = await usecases.open_club(
@@ -112,7 +112,7 @@ async def open_club(body: NewClub, tx: Tx, principal: Signed, response: Response
     return _club_view(club)
 
 
-@router.get("/v1/clubs/{club_id}")
+@router.get("/v1/clubs/{club_id}", tags=["clubs"])
 async def read_club(club_id: UUID, tx: Tx) -> ClubView:
     """A club."""
     return _club_view(await usecases.read_club(tx, club_id))

@@ -38,7 +38,7 @@ class SeatView(BaseModel):
     code: Annotated[str | None, Field(description="Why it is over")] = None
 
 
-@router.get("/v1/groups/{group_id}/roster")
+@router.get("/v1/groups/{group_id}/roster", tags=["seats"])
 async def read_roster(group_id: UUID, tx: Tx, principal: Signed, page: PageQuery) -> Listing[SeatView]:
     """Who has a seat today or later, or is offered one. For its provider, administrators, auditors."""
     after = UUID(str(page.after[0])) if page.after else None
@@ -46,7 +46,7 @@ async def read_roster(group_id: UUID, tx: Tx, principal: Signed, page: PageQuery
     return page.listing(found, key=lambda standing: (str(standing.place.id),), view=_view)
 
 
-@router.get("/v1/groups/{group_id}/queue")
+@router.get("/v1/groups/{group_id}/queue", tags=["seats"])
 async def read_queue(group_id: UUID, tx: Tx, principal: Signed, page: PageQuery) -> Listing[SeatView]:
     """Who waits for a seat, next ones first. For the group's provider, administrators, auditors."""
     after = _turn(page.after) if page.after else None
@@ -64,7 +64,7 @@ def _turn(key: Key) -> Turn:
     return int(priority), datetime.fromisoformat(str(requested_at)), UUID(str(enrollment_id))
 
 
-@router.get("/v1/seats/{enrollment_id}")
+@router.get("/v1/seats/{enrollment_id}", tags=["seats"])
 async def read_seat(enrollment_id: UUID, wait: WaitQuery) -> SeatView:
     """Seat, offer or place in the queue. For the child's guardians, the group's director, administrators."""
 
@@ -74,13 +74,13 @@ async def read_seat(enrollment_id: UUID, wait: WaitQuery) -> SeatView:
     return await wait.newer(enrollment_id, read)
 
 
-@router.post("/v1/offers/{offer_id}/accept")
+@router.post("/v1/offers/{offer_id}/accept", tags=["offers"])
 async def accept_offer(offer_id: UUID, tx: Tx, principal: Signed) -> SeatView:
     """Take the offered seat. For the child's guardians."""
     return _view(await usecases.accept_offer(tx, principal, offer_id))
 
 
-@router.post("/v1/offers/{offer_id}/decline")
+@router.post("/v1/offers/{offer_id}/decline", tags=["offers"])
 async def decline_offer(offer_id: UUID, tx: Tx, principal: Signed) -> SeatView:
     """Leave the offered seat to the next child. For the child's guardians."""
     return _view(await usecases.decline_offer(tx, principal, offer_id))
