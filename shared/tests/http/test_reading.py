@@ -91,7 +91,7 @@ async def test_operators_see_health_figures_and_the_api_without_a_token(running:
         assert 'route="/readyz",service="sample",status="200"' in metrics
         schema = (await client.get("/openapi.json")).json()
         parameters = schema["paths"]["/v1/things"]["post"]["parameters"]
-        assert "idempotency-key" in [parameter["name"].lower() for parameter in parameters]
+        assert [one["required"] for one in parameters if one["name"] == "Idempotency-Key"] == [True]
         assert "/v1/approvals/{proposal_id}/approve" in schema["paths"]
         page = (await client.get("/docs")).text
         assert "https://" not in page

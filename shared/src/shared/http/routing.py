@@ -21,6 +21,15 @@ from shared.idempotency import OtherContent, RequestKey, StoredAnswer, claim, fi
 _STORED_HEADERS = ("content-type", "location")
 _LOCK_NOT_AVAILABLE = "55P03"
 _METHODS_WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
+_KEY = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "Made by the caller, one for each thing wanted, kept for 7 days",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+    "example": "7f6c2b1e",
+}
+"""How the key is documented. Were it required of FastAPI, a missing one would be refused in its words."""
 _PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
@@ -44,13 +53,7 @@ class _Attempt:
 
 
 async def _idempotency_key(
-    idempotency_key: Annotated[
-        str | None,
-        Header(
-            description="Made by the caller, one for each thing wanted, kept for 7 days",
-            examples=["7f6c2b1e"],
-        ),
-    ] = None,
+    idempotency_key: Annotated[str | None, Header(include_in_schema=False)] = None,
 ) -> str:
     key = (idempotency_key or "").strip('"')
     if not key:
@@ -123,6 +126,7 @@ class _Route(APIRoute):
         methods = set(options.get("methods") or ())
         if "POST" in methods and endpoint not in _changing_nothing:
             endpoint = _once(endpoint)
+            options["openapi_extra"] = {"parameters": [_KEY]}
         options["responses"] = {**_documented(methods), **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
 

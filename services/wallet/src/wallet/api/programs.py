@@ -142,7 +142,7 @@ async def deposit(
     tx: Tx,
     principal: Signed,
     response: Response,
-    idempotency_key: Annotated[str, Header(max_length=255)],
+    idempotency_key: Annotated[str, Header(max_length=255, include_in_schema=False)],
 ) -> DepositView:
     """Enter a deposit. One key of one person is one deposit, for as long as the ledger lives."""
     key = idempotency_key.strip('"')
