@@ -200,3 +200,12 @@ async def test_lessons_that_cost_less_than_a_tiyn_are_declined_not_held_by_nobod
     assert isinstance(declined, FundsDeclined)
     assert (declined.code, declined.missing_tiyn) == ("month_closed", 0)
     await assert_clean()
+
+
+@pytest.mark.parametrize("event", [Canceled, Rejected, Ended])
+def test_one_person_alone_gives_up_nothing_that_frees_money(
+    event: type[Canceled] | type[Rejected] | type[Ended],
+) -> None:
+    """Nobody answers for it when it is dropped: what it would have freed stays held."""
+    assert event.type not in consumers.router.drops
+    assert event.about_money

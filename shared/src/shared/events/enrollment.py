@@ -87,6 +87,7 @@ class Rejected(EnrollmentEvent):
     """It came to nothing. Clubs frees seat, queue place or offer; wallet releases."""
 
     type: ClassVar[str] = "enrollment.rejected.v1"
+    about_money: ClassVar[bool] = True
     enrollment_id: UUID
     group_id: UUID
     code: Code
