@@ -211,6 +211,17 @@ def test_a_month_that_is_not_planned_yet_is_looked_at_again_in_an_hour() -> None
     assert deadlines(CONFIRMED, moment) == {"month_due": moment.now + timedelta(hours=1)}
 
 
+def test_a_month_that_ends_before_its_first_lesson_is_not_funded_any_more() -> None:
+    """The wallet gives such a month back: the services must say the same of it."""
+    both = CONFIRMED.with_month(Month("2026-10", MonthState.FUNDED, 1))
+    outcome = decide(both, End(date(2026, 10, 6), "left"), at("2026-09-25"))
+    assert isinstance(outcome, Decision)
+    assert [month.month for month in outcome.enrollment.months] == ["2026-09"]
+    later = decide(both, End(date(2026, 10, 7), "left"), at("2026-09-25"))
+    assert isinstance(later, Decision)
+    assert later.enrollment.months == both.months
+
+
 def test_no_month_after_the_last_day_is_asked_for() -> None:
     assert decide(ENDING, MonthDue(), at("2026-09-25")) == Decision(ENDING)
     last = replace(CONFIRMED, months=(Month("2026-12", MonthState.FUNDED, 1),))

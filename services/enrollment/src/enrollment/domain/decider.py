@@ -261,10 +261,10 @@ def _last_day_over(enrollment: Enrollment, circumstances: Circumstances) -> Deci
 
 
 def _end_on(enrollment: Enrollment, on: date, code: str, circumstances: Circumstances) -> Decision:
-    """Told at once; the state follows when the day has come. Months wholly after it are no longer wanted."""
+    """Told at once; the state follows when the day has come. Months without a lesson before it are let go."""
     state = State.ENDED if on <= circumstances.today else State.CONFIRMED
     ending = replace(enrollment, state=state, ends_on=on, code=code)
-    return Decision(months.until(ending, on), (Ended(on, code),))
+    return Decision(months.until_its_end(ending, circumstances.plan), (Ended(on, code),))
 
 
 def _reject(enrollment: Enrollment, code: str, missing_tiyn: int | None = None) -> Decision:

@@ -9,7 +9,7 @@ from datetime import date
 from typing import ClassVar
 from uuid import UUID
 
-from enrollment.domain.calendar import Circumstances, eve_moment, grace_end, next_due
+from enrollment.domain.calendar import Circumstances, Plan, eve_moment, grace_end, next_due
 from enrollment.domain.effects import Effect, FundingRequested, MonthUnfunded
 from enrollment.domain.enrollment import Enrollment, Month, MonthState, State
 from shared.clock import first_day
@@ -113,9 +113,11 @@ def _without(enrollment: Enrollment, month: Month) -> Enrollment:
     return replace(enrollment, months=tuple(one for one in enrollment.months if one != month))
 
 
-def until(enrollment: Enrollment, on: date) -> Enrollment:
-    """Without the months that begin on or after the first day without the child: the wallet releases them."""
-    return replace(enrollment, months=tuple(one for one in enrollment.months if first_day(one.month) < on))
+def until_its_end(enrollment: Enrollment, plan: Plan) -> Enrollment:
+    """Without the months that have no lesson before its end: the wallet releases them."""
+    return replace(
+        enrollment, months=tuple(one for one in enrollment.months if plan.covered(one.month, enrollment))
+    )
 
 
 def _ask(enrollment: Enrollment, month: Month) -> Asked:
