@@ -33,7 +33,7 @@ from wallet.main import service as wallet
 from wallet.testing import World, asked
 
 SECONDS_MAX = 15.0
-"""Within which other keys go on, and one that waited is served: 5 s where nothing else runs beside (figures.md)."""
+"""For other keys to go on and one that waited to be served; 5 s is promised, without other tests beside."""
 UNREADABLE = b'{"child_id": "\xff'
 
 
