@@ -48,7 +48,7 @@ def addresses(console: Console, system: layout.Layout) -> None:
     table.add_row("mail and SMS", f"{system.address('outside')}/messages")
     console.print(table)
     console.print("\nAsk as one of the seeded people:", highlight=False)
-    header = '-H "Authorization: Bearer $(.venv/bin/social-wallet token guardian-1)"'
+    header = '-H "Authorization: Bearer $(.venv/bin/social-wallet token guardian-2)"'
     for service, path in _WORTH_ASKING:
         console.print(f"  curl {header} {system.address(service)}{path}", highlight=False, markup=False)
     console.print("Stop: .venv/bin/social-wallet down", highlight=False)
