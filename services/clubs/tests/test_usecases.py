@@ -286,6 +286,25 @@ async def test_an_offer_is_answered_once_whoever_is_faster(
     await assert_clean(edge)
 
 
+async def test_a_seat_that_begins_beyond_the_plan_has_its_lessons_planned(
+    edge: Edge, director: Principal, new_group: NewGroup, deliver: Deliver
+) -> None:
+    async with edge.transaction() as tx:
+        long = replace(new_group, ends_on=date(2027, 5, 31))
+        group_id = await groups.open_group(tx, director, long)
+    first, second = wish(group_id), wish(group_id)
+    about = {"child_id": first.child_id, "enrollment_id": first.enrollment_id, "group_id": group_id}
+    await deliver(first, second, Ended(**about, on=date(2027, 3, 30), code="ended_by_guardian"))
+    offer_id = await _offer_of(edge, second.enrollment_id)
+    for _ in range(2):
+        async with edge.transaction() as tx:
+            standing = await seats.accept_offer(tx, guardian_of(second.child_id), offer_id)
+            assert standing.place.starts_on == date(2027, 3, 30)
+    planned = [event.month for event in await published(edge) if isinstance(event, events.GroupMonthPlanned)]
+    # No lesson of March is left then: the first month to be paid is April.
+    assert planned == ["2026-09", "2026-10", "2026-11", "2026-12", "2027-03", "2027-04", "2027-05"]
+
+
 async def test_an_offer_to_another_child_is_missing(edge: Edge, group_id: UUID, deliver: Deliver) -> None:
     first, second = wish(group_id), wish(group_id)
     await deliver(first, second, cancel(first))

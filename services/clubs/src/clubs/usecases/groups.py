@@ -12,15 +12,14 @@ from clubs.domain.groups import (
     Weekly,
     check_closing,
     check_group,
-    meetings,
-    months_to_plan,
     next_planning,
 )
 from clubs.domain.seats import close, finish
 from clubs.repository import groups as repository
 from clubs.repository import providers
-from clubs.repository.groups import Lesson, Month, Search, Shown, group_of
+from clubs.repository.groups import Month, Search, Shown, group_of
 from clubs.usecases import seats
+from clubs.usecases.planning import describe_month, plan_from
 from clubs.usecases.providers import names_of
 from shared import deadlines, outbox
 from shared.clock import civil_date, civil_moment
@@ -91,15 +90,7 @@ async def plan_months(tx: Transaction, group_id: UUID) -> None:
 
 async def _plan(tx: Transaction, group: Group) -> None:
     today = civil_date(tx.now)
-    planned = await repository.planned_months(tx, group.id)
-    months = [
-        Month(group.id, month, 1, tuple(Lesson(new_id(), meeting) for meeting in meetings(group, month)))
-        for month in months_to_plan(group, today=today, planned=planned)
-    ]
-    if months:
-        await repository.add_months(tx, months)
-    for month in months:
-        outbox.publish(tx, _describe_month(month))
+    await plan_from(tx, group, today)
     due = next_planning(group, today=today)
     if due is not None:
         await deadlines.set(tx, kind=PLANNING_DUE, subject_id=group.id, due_at=due)
@@ -142,7 +133,7 @@ async def close_group(tx: Transaction, principal: Principal, group_id: UUID, on:
     outbox.publish(tx, describe_group(group))
     changed = await repository.cancel_lessons(tx, group_id, on)
     for month in await repository.read_months(tx, [group_id], months=changed):
-        outbox.publish(tx, _describe_month(month))
+        outbox.publish(tx, describe_month(month))
 
 
 async def finish_group(tx: Transaction, group_id: UUID) -> None:
@@ -176,23 +167,6 @@ def describe_group(group: Group) -> events.GroupDescribed:
     )
 
 
-def _describe_month(month: Month) -> events.GroupMonthPlanned:
-    return events.GroupMonthPlanned(
-        group_id=month.group_id,
-        month=month.month,
-        version=month.version,
-        lessons=tuple(
-            events.DatedLesson(
-                lesson_id=lesson.id,
-                on=lesson.meeting.on,
-                starts_at=lesson.meeting.starts_at,
-                ends_at=lesson.meeting.ends_at,
-            )
-            for lesson in month.lessons
-        ),
-    )
-
-
 async def republish_groups(tx: Transaction, after: UUID | None) -> UUID | None:
     """Tell the next groups again; the last one's id, None when all are told."""
     rows = await repository.groups_after(tx, after, limit=REPUBLISHED_AT_ONCE)
@@ -205,5 +179,5 @@ async def republish_group_months(tx: Transaction, after: UUID | None) -> UUID | 
     """Tell the plans of the next groups again; the last group's id, None when all are told."""
     rows = await repository.groups_after(tx, after, limit=REPUBLISHED_AT_ONCE)
     for month in await repository.read_months(tx, [row["id"] for row in rows]):
-        outbox.publish(tx, _describe_month(month))
+        outbox.publish(tx, describe_month(month))
     return rows[-1]["id"] if rows else None

@@ -23,7 +23,9 @@ from clubs.domain.seats import (
 )
 from clubs.repository import groups as groups_repository
 from clubs.repository import seats as repository
+from clubs.repository.groups import group_of
 from clubs.repository.seats import Standing
+from clubs.usecases.planning import plan_from
 from shared import deadlines, outbox
 from shared.clock import civil_date
 from shared.database import Transaction, new_id
@@ -172,8 +174,16 @@ def refuse_unreadable(
 
 
 async def accept_offer(tx: Transaction, principal: Principal, offer_id: UUID) -> Standing:
-    """The guardian takes the offered seat."""
-    return await _answer_offer(tx, principal, offer_id, accept)
+    """The guardian takes the offered seat.
+
+    Somebody may leave on a day far ahead: then the seat begins in a month that is not planned yet, and
+    enrollment could ask nobody for its money until it is.
+    """
+    standing = await _answer_offer(tx, principal, offer_id, accept)
+    row = await groups_repository.find_group(tx, standing.group_id)
+    if row is not None:
+        await plan_from(tx, group_of(row), _known(standing.place.starts_on))
+    return standing
 
 
 async def decline_offer(tx: Transaction, principal: Principal, offer_id: UUID) -> Standing:
