@@ -14,11 +14,11 @@ from clubs.usecases.providers import open_club, register_provider
 from shared import consumer
 from shared.database import new_id
 from shared.edge import Edge
-from shared.events.envelope import Envelope, Event
+from shared.events.envelope import Event
 from shared.security import Grant, Principal
 from shared.service import Service
 from shared.settings import Settings
-from shared.testing import Database, set_clock
+from shared.testing import Database, envelope_of, set_clock
 from shared.testing_http import ServedApi, TokenIssuer, served, token_issuer
 
 NAME = Names("Шахмат", "Шахматы", "Chess")
@@ -95,26 +95,10 @@ def deliver(edge: Edge) -> Callable[..., Awaitable[None]]:
 
     async def deliver_(*events: Event) -> None:
         async with edge.transaction() as tx:
-            envelopes = [_envelope(event, tx.now) for event in events]
+            envelopes = [envelope_of(event, tx.now) for event in events]
             assert not await consumer.handle(tx, clubs.events, envelopes)
 
     return deliver_
-
-
-def _envelope(event: Event, time_: datetime) -> Envelope:
-    return Envelope(
-        id=new_id(),
-        type=event.type,
-        source="/enrollment",
-        subject=event.subject,
-        time=time_,
-        topic=event.topic,
-        key=event.key,
-        correlation_id=new_id(),
-        causation_id=None,
-        traceparent=None,
-        event=event,
-    )
 
 
 @pytest.fixture(scope="session")

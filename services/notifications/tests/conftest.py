@@ -8,12 +8,12 @@ import pytest
 
 from notifications import consumers
 from notifications.main import service as notifications
-from notifications.testing import NOON, Family, envelope_of
+from notifications.testing import NOON, Family
 from shared.consumer import NotYet, handle
 from shared.edge import Edge
 from shared.events.envelope import Envelope, Event
 from shared.service import Service
-from shared.testing import Database, set_clock
+from shared.testing import Database, envelope_of, set_clock
 from shared.testing_http import ServedApi, TokenIssuer, served_api, token_issuer
 
 

@@ -12,7 +12,7 @@ from notifications.domain import Kind
 from notifications.repository import messages
 from notifications.repository.messages import Message
 from notifications.tables import messages as table
-from notifications.testing import Family, about, confirmed, envelope_of, held, queued, unfunded
+from notifications.testing import NOON, Family, about, confirmed, held, queued, unfunded
 from shared.consumer import NotYet
 from shared.database import new_id
 from shared.edge import Edge
@@ -20,6 +20,7 @@ from shared.events.clubs import SeatOffered, SeatRefused
 from shared.events.enrollment import Canceled, Ended, GrantDescribed, Rejected
 from shared.events.envelope import Event
 from shared.security import principal_of
+from shared.testing import envelope_of
 
 Take = Callable[..., Awaitable[list[NotYet]]]
 
@@ -109,7 +110,7 @@ async def test_an_event_becomes_a_message_to_every_guardian(
 
 
 async def test_the_same_event_twice_is_one_message(take: Take, family: Family, inbox: Inbox) -> None:
-    once = envelope_of(queued(family, 2))
+    once = envelope_of(queued(family, 2), NOON)
     await take(once, once)
     await take(once)
     assert len(await inbox(family.guardians[0])) == 1
@@ -118,7 +119,7 @@ async def test_the_same_event_twice_is_one_message(take: Take, family: Family, i
 async def test_the_last_word_of_two_topics_is_the_later_one_in_whatever_order_they_come(
     take: Take, family: Family, inbox: Inbox
 ) -> None:
-    first, second = envelope_of(queued(family, 2)), envelope_of(Canceled(**about(family)))
+    first, second = envelope_of(queued(family, 2), NOON), envelope_of(Canceled(**about(family)), NOON)
     later = second.time + timedelta(seconds=1)
     await take(envelope_of(Canceled(**about(family)), later), first)
     assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.CANCELED]
@@ -142,7 +143,7 @@ async def test_money_for_a_month_is_told_only_after_it_was_missing(
 ) -> None:
     await take(confirmed(family), held(family))
     assert [one.kind for one in await inbox(family.guardians[0])] == [Kind.CONFIRMED]
-    start = envelope_of(unfunded(family)).time
+    start = envelope_of(unfunded(family), NOON).time
     minute = timedelta(minutes=1)
     again = [
         envelope_of(unfunded(family), start + minute),
@@ -158,7 +159,7 @@ async def test_money_for_a_month_is_told_only_after_it_was_missing(
 async def test_money_that_came_before_its_lack_was_heard_of_silences_the_lack(
     take: Take, family: Family, inbox: Inbox
 ) -> None:
-    lacking = envelope_of(unfunded(family))
+    lacking = envelope_of(unfunded(family), NOON)
     await take(envelope_of(held(family), lacking.time + timedelta(minutes=1)))
     await take(lacking)
     assert await inbox(family.guardians[0]) == []

@@ -26,7 +26,7 @@ from notifications.domain import ATTEMPTS_MAX, TOPICS, Kind, News, Preferences
 from notifications.jobs import Post
 from notifications.outside import MailServer, SmsGateway
 from notifications.repository import heard, messages, people
-from notifications.testing import NOON, Family, about, confirmed, envelope_of, queued, unfunded
+from notifications.testing import NOON, Family, about, confirmed, queued, unfunded
 from notifications.texts import Rendered
 from notifications.usecases.reaching import set_contacts
 from notifications.usecases.telling import tell_guardians
@@ -35,7 +35,7 @@ from shared.consumer import NotYet
 from shared.database import new_id, plumbing
 from shared.edge import Edge
 from shared.encryption import Keyring
-from shared.testing import Database, eventually, set_clock
+from shared.testing import Database, envelope_of, eventually, set_clock
 from shared.testing_http import served
 
 Take = Callable[..., Coroutine[None, None, list[NotYet]]]

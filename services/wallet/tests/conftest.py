@@ -9,10 +9,10 @@ from shared.consumer import handle
 from shared.edge import Edge
 from shared.events.envelope import Event
 from shared.service import Service
-from shared.testing import Database, set_clock
+from shared.testing import Database, envelope_of, set_clock
 from shared.testing_http import ServedApi, TokenIssuer, served_api, token_issuer
 from wallet.main import service as wallet
-from wallet.testing import Deliver, World, envelopes_of
+from wallet.testing import Deliver, World
 
 
 @pytest.fixture(scope="session")
@@ -35,7 +35,7 @@ def deliver(edge: Edge) -> Deliver:
 
     async def deliver_(*events: Event) -> None:
         async with edge.transaction() as tx:
-            assert not await handle(tx, wallet.events, envelopes_of(events, tx.now))
+            assert not await handle(tx, wallet.events, [envelope_of(event, tx.now) for event in events])
 
     return deliver_
 

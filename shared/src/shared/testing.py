@@ -16,17 +16,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from shared import migrations
-from shared.database import open_engine
+from shared.database import new_id, open_engine
 from shared.doorbell import Doorbell
 from shared.edge import Edge
-from shared.events.envelope import Event, catalog
+from shared.events.envelope import Envelope, Event, catalog
 from shared.kafka import create_topics
 from shared.logging import configure_logging
 from shared.outbox import outbox
@@ -247,3 +247,20 @@ async def eventually(
 async def topics_for(kafka_bootstrap: str, *services: Service) -> None:
     """Create the topics that these services write to."""
     await create_topics(kafka_bootstrap, [topic for service in services for topic in sorted(service.topics)])
+
+
+def envelope_of(event: Event, at: datetime, id_: UUID | None = None) -> Envelope:
+    """An event on its way, told at this moment."""
+    return Envelope(
+        id=id_ or new_id(),
+        type=event.type,
+        source=f"/{event.type.partition('.')[0]}",
+        subject=event.subject,
+        time=at,
+        topic=event.topic,
+        key=event.key,
+        correlation_id=new_id(),
+        causation_id=None,
+        traceparent=None,
+        event=event,
+    )

@@ -20,9 +20,9 @@ from shared.database import new_id
 from shared.edge import Edge
 from shared.events import clubs, wallet
 from shared.events.clubs import DatedLesson, GroupDescribed, GroupMonthPlanned, Names, WeeklyLesson
-from shared.events.envelope import Envelope, Event
+from shared.events.envelope import Event
 from shared.security import principal_of
-from shared.testing import Database, set_clock
+from shared.testing import Database, envelope_of, set_clock
 from shared.timekeeper import Timekeeper
 
 AIGERIM = Identity(
@@ -34,23 +34,6 @@ AIGERIM = Identity(
     priority=5,
 )
 MONTHS = ("2026-09", "2026-10", "2026-11")
-
-
-def envelope_of(event: Event, id_: UUID | None = None) -> Envelope:
-    """An event on its way to enrollment."""
-    return Envelope(
-        id=id_ or new_id(),
-        type=event.type,
-        source=f"/{event.type.partition('.')[0]}",
-        subject=event.subject,
-        time=datetime(2026, 9, 10, tzinfo=UTC),
-        topic=event.topic,
-        key=event.key,
-        correlation_id=new_id(),
-        causation_id=None,
-        traceparent=None,
-        event=event,
-    )
 
 
 def tuesdays(month: str) -> list[date]:
@@ -79,7 +62,7 @@ class Scene:
     async def take(self, *events: Event, ids: Sequence[UUID | None] = ()) -> list[NotYet]:
         """Let events come in one transaction, rolled back if any must wait; what they wait for."""
         pairs = zip(events, ids or [None] * len(events), strict=True)
-        envelopes = [envelope_of(event, id_) for event, id_ in pairs]
+        envelopes = [envelope_of(event, datetime(2026, 9, 10, tzinfo=UTC), id_) for event, id_ in pairs]
         async with self.edge.transaction() as tx, tx.connection.begin_nested() as attempt:
             waiting = await handle(tx, router, envelopes)
             if waiting:

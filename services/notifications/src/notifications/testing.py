@@ -7,7 +7,6 @@ from uuid import UUID
 from shared.database import new_id
 from shared.events.clubs import GroupDescribed, Names, SeatQueued, WeeklyLesson
 from shared.events.enrollment import ChildDescribed, Confirmed, MonthUnfunded
-from shared.events.envelope import Envelope, Event
 from shared.events.wallet import FundsHeld
 
 NOON = datetime(2026, 9, 7, 7, tzinfo=UTC)
@@ -45,23 +44,6 @@ class Family:
             starts_on=date(2026, 9, 1),
             ends_on=date(2027, 5, 25),
         )
-
-
-def envelope_of(event: Event, at: datetime = NOON) -> Envelope:
-    """An event on its way, told at this moment."""
-    return Envelope(
-        id=new_id(),
-        type=event.type,
-        source=f"/{event.type.partition('.')[0]}",
-        subject=event.subject,
-        time=at,
-        topic=event.topic,
-        key=event.key,
-        correlation_id=new_id(),
-        causation_id=None,
-        traceparent=None,
-        event=event,
-    )
 
 
 def about(family: Family) -> dict[str, UUID]:

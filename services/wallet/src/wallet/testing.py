@@ -1,15 +1,14 @@
 """What tests of the wallet share: a world with a program and its funds, and events on their way to it."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date
 from uuid import UUID
 
 from shared.approvals import Approvals
 from shared.database import new_id
 from shared.edge import Edge
 from shared.events.enrollment import EntitlementDescribed, FundingRequested, PlannedLesson
-from shared.events.envelope import Envelope, Event
 from shared.security import Grant, Principal
 from wallet.usecases.funds import FUND, FundPlan, deposit, propose_fund
 from wallet.usecases.programs import PROGRAM, ProgramPlan, propose_program
@@ -112,23 +111,3 @@ def asked(
         price_tiyn=price,
         lessons=lessons,
     )
-
-
-def envelopes_of(events: Sequence[Event], time: datetime) -> list[Envelope]:
-    """The events on their way."""
-    return [
-        Envelope(
-            id=new_id(),
-            type=event.type,
-            source="/enrollment",
-            subject=event.subject,
-            time=time,
-            topic=event.topic,
-            key=event.key,
-            correlation_id=new_id(),
-            causation_id=None,
-            traceparent=None,
-            event=event,
-        )
-        for event in events
-    ]
