@@ -101,11 +101,12 @@ class Doorbell:
                 event.set()
 
     async def touches(
-        self, resource_id: UUID, *, seconds: float, poll_seconds: float = 0.5
+        self, resource_id: UUID, *, seconds: float, poll_seconds: float = 3.0
     ) -> AsyncIterator[None]:
         """Yield at once, then whenever the resource may have changed, until `seconds` are over.
 
-        Yields once more at the very end, so that a change seen by nobody's bell is still found.
+        Yields now and then, and once more at the very end, so that a change whose ring was lost is found.
+        Rarely: hundreds who wait and look twice a second would take the time that their answers need.
         """
         deadline = asyncio.get_running_loop().time() + seconds
         with self._registered(resource_id) as rang:

@@ -1,8 +1,6 @@
 """Events and deadlines as enrollment takes them: translated, nothing decided."""
 
-import contextlib
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 from typing import cast
 from uuid import UUID
@@ -17,7 +15,6 @@ from shared.database import Transaction
 from shared.events import clubs, wallet
 from shared.events.envelope import Envelope
 from shared.security import Grant, describe_grant
-from shared.telemetry import Hop, consumer_span
 
 router = EventRouter()
 
@@ -60,24 +57,17 @@ def _seat_input(event: clubs.SeatEvent) -> Input:
 @router.on_batch(wallet.FundsHeld, wallet.FundsDeclined)
 async def on_funding_answers(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
     """What the wallet says of many months at once."""
-    with contextlib.ExitStack() as spans:
-        happenings = [
-            _funding_answer(tx, envelope, spans.enter_context(consumer_span(envelope)))
-            for envelope in envelopes
-        ]
-        return await answers.take(tx, happenings)
+    return await answers.take(tx, [_funding_answer(tx, envelope) for envelope in envelopes])
 
 
-def _funding_answer(tx: Transaction, envelope: Envelope, hop: Hop) -> Happening:
+def _funding_answer(tx: Transaction, envelope: Envelope) -> Happening:
     event = cast(wallet.FundsHeld | wallet.FundsDeclined, envelope.event)
     answer: Input
     if isinstance(event, wallet.FundsHeld):
         answer = FundsHeld(event.month, event.attempt, event.layers[0].program_id)
     else:
         answer = FundsDeclined(event.month, event.attempt, event.code, event.missing_tiyn)
-    caused = tx.caused_by(envelope)
-    traced = replace(caused, cause=replace(caused.cause, traceparent=hop.traceparent))
-    return Happening(traced, event.enrollment_id, answer)
+    return Happening(tx.caused_by(envelope), event.enrollment_id, answer)
 
 
 @router.on(wallet.FundDeposited)

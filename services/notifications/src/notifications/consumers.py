@@ -21,7 +21,6 @@ from shared.events.enrollment import (
 from shared.events.envelope import Envelope
 from shared.events.wallet import FundsHeld
 from shared.security import Grant, describe_grant
-from shared.telemetry import consumer_span
 
 router = EventRouter()
 
@@ -72,31 +71,28 @@ async def on_grant_described(tx: Transaction, envelope: Envelope) -> None:
 
 def _news(envelope: Envelope) -> News:
     values: dict[str, Any] = {}
-    with consumer_span(envelope):  # a batch handler gets no span from the consumer
-        match envelope.event:
-            case SeatQueued(place=1) as event:
-                kind = Kind.SEAT_NEXT
-            case SeatQueued() as event:
-                kind, values = Kind.SEAT_QUEUED, {"ahead": event.place - 1}
-            case SeatOffered() as event:
-                kind = Kind.SEAT_OFFERED
-                values = {"starts_on": event.starts_on.isoformat(), "until": event.until.isoformat()}
-            case SeatRefused() as event:
-                kind, values = Kind.REJECTED, {"code": event.code}
-            case Rejected() as event:
-                kind, values = _rejection(event)
-            case Confirmed() as event:
-                kind = Kind.CONFIRMED
-                values = {"starts_on": event.starts_on.isoformat(), "month": event.month}
-            case Canceled() as event:
-                kind = Kind.CANCELED
-            case Ended() as event:
-                kind, values = Kind.ENDED, {"on": event.on.isoformat(), "ended_code": event.code}
-            case other:
-                raise TypeError(f"{other.type} is no news of an enrollment")
-        return News(
-            envelope.id, kind, envelope.time, event.child_id, event.enrollment_id, event.group_id, values
-        )
+    match envelope.event:
+        case SeatQueued(place=1) as event:
+            kind = Kind.SEAT_NEXT
+        case SeatQueued() as event:
+            kind, values = Kind.SEAT_QUEUED, {"ahead": event.place - 1}
+        case SeatOffered() as event:
+            kind = Kind.SEAT_OFFERED
+            values = {"starts_on": event.starts_on.isoformat(), "until": event.until.isoformat()}
+        case SeatRefused() as event:
+            kind, values = Kind.REJECTED, {"code": event.code}
+        case Rejected() as event:
+            kind, values = _rejection(event)
+        case Confirmed() as event:
+            kind = Kind.CONFIRMED
+            values = {"starts_on": event.starts_on.isoformat(), "month": event.month}
+        case Canceled() as event:
+            kind = Kind.CANCELED
+        case Ended() as event:
+            kind, values = Kind.ENDED, {"on": event.on.isoformat(), "ended_code": event.code}
+        case other:
+            raise TypeError(f"{other.type} is no news of an enrollment")
+    return News(envelope.id, kind, envelope.time, event.child_id, event.enrollment_id, event.group_id, values)
 
 
 def _rejection(event: Rejected) -> tuple[Kind, dict[str, Any]]:
@@ -106,33 +102,32 @@ def _rejection(event: Rejected) -> tuple[Kind, dict[str, Any]]:
 
 
 def _month_answer(envelope: Envelope) -> telling.MonthAnswer:
-    with consumer_span(envelope):
-        match envelope.event:
-            case MonthUnfunded() as event:
-                values = {
-                    "month": event.month,
-                    "missing_tiyn": event.missing_tiyn,
-                    "grace_ends_on": event.grace_ends_on.isoformat(),
-                }
-                news = News(
-                    envelope.id,
-                    Kind.MONTH_UNFUNDED,
-                    envelope.time,
-                    event.child_id,
-                    event.enrollment_id,
-                    event.group_id,
-                    values,
-                )
-                return telling.MonthAnswer(news, event.month, event.missing_tiyn)
-            case FundsHeld() as event:
-                news = News(
-                    envelope.id,
-                    Kind.MONTH_FUNDED,
-                    envelope.time,
-                    event.child_id,
-                    event.enrollment_id,
-                    values={"month": event.month},
-                )
-                return telling.MonthAnswer(news, event.month, None)
-            case other:
-                raise TypeError(f"{other.type} says nothing about the money of a month")
+    match envelope.event:
+        case MonthUnfunded() as event:
+            values = {
+                "month": event.month,
+                "missing_tiyn": event.missing_tiyn,
+                "grace_ends_on": event.grace_ends_on.isoformat(),
+            }
+            news = News(
+                envelope.id,
+                Kind.MONTH_UNFUNDED,
+                envelope.time,
+                event.child_id,
+                event.enrollment_id,
+                event.group_id,
+                values,
+            )
+            return telling.MonthAnswer(news, event.month, event.missing_tiyn)
+        case FundsHeld() as event:
+            news = News(
+                envelope.id,
+                Kind.MONTH_FUNDED,
+                envelope.time,
+                event.child_id,
+                event.enrollment_id,
+                values={"month": event.month},
+            )
+            return telling.MonthAnswer(news, event.month, None)
+        case other:
+            raise TypeError(f"{other.type} says nothing about the money of a month")

@@ -1,7 +1,6 @@
 """What the wallet does about events: translates them for `usecases` and the projections, nothing else."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import cast
 from uuid import UUID
 
@@ -19,7 +18,6 @@ from shared.events.enrollment import (
 )
 from shared.events.envelope import Envelope
 from shared.security import Grant, describe_grant, describe_guardians
-from shared.telemetry import consumer_span
 from wallet.repository import projections
 from wallet.usecases import enrollments
 
@@ -30,16 +28,10 @@ router = EventRouter()
 async def on_requests(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
     """All requests of a run as one batch of the ledger."""
     requests = [
-        (_caused_by(tx, envelope), cast("enrollments.Request", envelope.event)) for envelope in envelopes
+        (tx.caused_by(envelope), cast("enrollments.Request", envelope.event)) for envelope in envelopes
     ]
     await enrollments.serve(requests)
     return [None] * len(envelopes)
-
-
-def _caused_by(tx: Transaction, envelope: Envelope) -> Transaction:
-    with consumer_span(envelope) as hop:
-        caused = tx.caused_by(envelope)
-        return replace(caused, cause=replace(caused.cause, traceparent=hop.traceparent))
 
 
 @router.on_drop(FundingRequested)
