@@ -211,6 +211,23 @@ def test_a_month_that_is_not_planned_yet_is_looked_at_again_in_an_hour() -> None
     assert deadlines(CONFIRMED, moment) == {"month_due": moment.now + timedelta(hours=1)}
 
 
+@pytest.mark.parametrize(("attempt", "asked"), [(1, ()), (2, (FundingRequested("2026-11", 2),))])
+def test_money_that_does_not_suit_one_month_is_tried_for_the_next(
+    attempt: int, asked: tuple[FundingRequested, ...]
+) -> None:
+    """A no to a first question is no news of money; one to a repeated question is: money had come."""
+    both = CONFIRMED.with_month(
+        Month("2026-10", MonthState.ASKED, attempt, grace_ends_on=date(2026, 10, 30))
+    ).with_month(Month("2026-11", MonthState.UNFUNDED, 1, "no_money", 1, grace_ends_on=date(2026, 11, 10)))
+    answer = FundsDeclined("2026-10", attempt, "not_entitled", 1)
+    outcome = decide(both, answer, at("2026-10-25"))
+    assert isinstance(outcome, Decision)
+    assert outcome.effects == asked
+    over = decide(replace(both, state=State.ENDED, ends_on=date(2026, 10, 25)), answer, at("2026-10-25"))
+    assert isinstance(over, Decision)
+    assert over.effects == ()
+
+
 def test_a_month_that_ends_before_its_first_lesson_is_not_funded_any_more() -> None:
     """The wallet gives such a month back: the services must say the same of it."""
     both = CONFIRMED.with_month(Month("2026-10", MonthState.FUNDED, 1))

@@ -230,7 +230,7 @@ def _declined(enrollment: Enrollment, answer: FundsDeclined, circumstances: Circ
     if answer.code == MONTH_CLOSED:  # it has been charged already: there is nothing left to ask for
         return Decision(enrollment.with_month(replace(asked, state=MonthState.CHARGED)))
     unfunded, effects = months.declined(enrollment, asked, answer, circumstances)
-    next_asked, requests = months.ask_next(unfunded, circumstances)
+    next_asked, requests = months.ask_after_no(unfunded, asked, circumstances)
     return Decision(next_asked, (*effects, *requests))
 
 

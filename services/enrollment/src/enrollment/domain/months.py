@@ -88,9 +88,10 @@ def ask_next(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
     return _ask(enrollment, Month(due.month, MonthState.ASKED, attempt=1))
 
 
-def ask_again(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
-    """Ask once more for the earliest month without money, as a new attempt."""
-    unfunded = enrollment.unfunded
+def ask_again(enrollment: Enrollment, circumstances: Circumstances, *, after: str = "") -> Asked:
+    """Ask once more for the earliest month without money (after that one), as a new attempt."""
+    without_money = (one for one in enrollment.months if one.state is MonthState.UNFUNDED)
+    unfunded = next((one for one in without_money if one.month > after), None)
     if unfunded is None or enrollment.waits_for_an_answer:
         return enrollment, ()
     if not circumstances.plan.covered(unfunded.month, enrollment):  # its lessons were taken out of the plan
@@ -106,6 +107,15 @@ def ask_after_yes(enrollment: Enrollment, circumstances: Circumstances) -> Asked
         return enrollment, ()
     if enrollment.unfunded is not None:
         return ask_again(enrollment, circumstances)
+    return ask_next(enrollment, circumstances)
+
+
+def ask_after_no(enrollment: Enrollment, asked: Month, circumstances: Circumstances) -> Asked:
+    """What money had come for is tried for the next month without any; else ask for what is due."""
+    if enrollment.state is State.CONFIRMED and asked.attempt > 1:
+        again, requests = ask_again(enrollment, circumstances, after=asked.month)
+        if requests:
+            return again, requests
     return ask_next(enrollment, circumstances)
 
 
