@@ -17,7 +17,7 @@ from shared.events.enrollment import (
     SeatRequested,
 )
 from shared.events.envelope import Envelope
-from shared.security import Grant, describe_grant, describe_guardians
+from shared.security import describe_guardians, follow_grant
 
 router = EventRouter()
 
@@ -54,15 +54,7 @@ async def on_child_described(tx: Transaction, envelope: Envelope) -> None:
 @router.on(GrantDescribed)
 async def on_grant_described(tx: Transaction, envelope: Envelope) -> None:
     """Who administers and who audits."""
-    event = cast("GrantDescribed", envelope.event)
-    await describe_grant(
-        tx,
-        id_=event.grant_id,
-        person_id=event.person_id,
-        grant=Grant(event.role, event.scope_kind, event.scope_id),
-        version=event.version,
-        ended=event.ended,
-    )
+    await follow_grant(tx, cast("GrantDescribed", envelope.event))
 
 
 @router.on_deadline(seats.OFFER_LAPSES)

@@ -1,7 +1,7 @@
 """The Kafka edge: what other services tell, as news for guardians. Translates, decides nothing."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 from notifications.domain import Kind, News
 from notifications.repository import heard
@@ -20,7 +20,7 @@ from shared.events.enrollment import (
 )
 from shared.events.envelope import Envelope
 from shared.events.wallet import FundsHeld
-from shared.security import Grant, describe_grant
+from shared.security import follow_grant
 
 router = EventRouter()
 
@@ -57,16 +57,7 @@ async def on_group_described(tx: Transaction, envelope: Envelope) -> None:
 @router.on(GrantDescribed)
 async def on_grant_described(tx: Transaction, envelope: Envelope) -> None:
     """Administrators and auditors: the latter read audit entries here too."""
-    match envelope.event:
-        case GrantDescribed() as event:
-            await describe_grant(
-                tx,
-                id_=event.grant_id,
-                person_id=event.person_id,
-                grant=Grant(event.role, event.scope_kind, event.scope_id),
-                version=event.version,
-                ended=event.ended,
-            )
+    await follow_grant(tx, cast("GrantDescribed", envelope.event))
 
 
 def _news(envelope: Envelope) -> News:

@@ -11,6 +11,7 @@ from shared.security.principal import (
     ScopeKind,
     describe_grant,
     describe_guardians,
+    follow_grant,
     principal_of,
 )
 from shared.security.tokens import TokenRefusedError, TokenVerifier
@@ -26,5 +27,6 @@ __all__ = [
     "TokenVerifier",
     "describe_grant",
     "describe_guardians",
+    "follow_grant",
     "principal_of",
 ]

@@ -1,7 +1,8 @@
 """The principal of a request, and the projection of grants it is made of.
 
 Enrollment owns guardians', administrators' and auditors' grants, clubs owns those of providers' staff. Every
-service keeps this projection of them, fed by `describe_grant` and (a child's guardians) `describe_guardians`.
+service keeps this projection of them, fed by `describe_grant` (`follow_grant`, where they come as events) and
+(a child's guardians) `describe_guardians`.
 """
 
 from collections.abc import Iterable
@@ -14,6 +15,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from shared.database import Transaction, plumbing
 from shared.errors import ForbiddenError
+from shared.events.enrollment import GrantDescribed
 
 Role = Literal["guardian", "director", "coach", "device", "administrator", "auditor"]
 ScopeKind = Literal["child", "provider", "region", "program"]
@@ -100,6 +102,18 @@ async def describe_grant(
             set_={name: statement.excluded[name] for name in row if name != "id"},
             where=statement.excluded.version >= grants.c.version,
         )
+    )
+
+
+async def follow_grant(tx: Transaction, event: GrantDescribed) -> None:
+    """Apply what enrollment says of a grant."""
+    await describe_grant(
+        tx,
+        id_=event.grant_id,
+        person_id=event.person_id,
+        grant=Grant(event.role, event.scope_kind, event.scope_id),
+        version=event.version,
+        ended=event.ended,
     )
 
 
