@@ -20,10 +20,11 @@ import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
-from shared.kafka import PARTITIONS
+from shared.kafka import PARTITIONS, end_offsets
 
 CLONE = Path(__file__).parents[2]
 SERVICES = ("enrollment", "clubs", "wallet", "notifications")
+TOPICS = ("enrollment.events", "clubs.events", "wallet.events", "wallet.runs")
 
 
 @dataclass(frozen=True)
@@ -109,10 +110,24 @@ class System:
         """Wait until nothing is on its way: outboxes empty, everything read, nothing parked or undecided."""
         deadline = asyncio.get_running_loop().time() + seconds
         async with self.database() as database:
-            while left := await _unsettled(database):
+            while left := await _unsettled(database) or await self._not_taken_in(database):
                 if asyncio.get_running_loop().time() > deadline:
                     raise AssertionError(f"not settled after {seconds} s: {left}")
                 await asyncio.sleep(0.2)
+
+    async def _not_taken_in(self, database: Any) -> dict[str, int]:  # noqa: ANN401 - asyncpg's connection
+        """How many records each service still has before it."""
+        ends = await end_offsets(self.kafka_bootstrap, TOPICS)
+        behind = {}
+        for service in SERVICES:
+            query = f"SELECT topic, partition, next_offset FROM {service}.consumer_offsets"  # noqa: S608 - ours
+            rows = await database.fetch(query)
+            behind[service] = sum(
+                ends[row["topic"], row["partition"]] - row["next_offset"]
+                for row in rows
+                if row["topic"] in TOPICS
+            )
+        return {service: count for service, count in behind.items() if count}
 
 
 async def _unsettled(database: Any) -> dict[str, int]:  # noqa: ANN401 - asyncpg's connection
