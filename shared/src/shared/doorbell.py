@@ -117,4 +117,5 @@ class Doorbell:
                 if left <= 0:
                     return
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(rang.wait(), min(left, poll_seconds))
+                    async with asyncio.timeout(min(left, poll_seconds)):
+                        await rang.wait()

@@ -104,8 +104,10 @@ class Relay:
             elif risen is not None:
                 floor = risen
             if len(rows) < ROWS_PER_ROUND:
+                # Not wait_for: Python 3.11's loses a cancellation that comes together with the ring.
                 with suppress(TimeoutError):
-                    await asyncio.wait_for(self._doorbell.outbox_rang.wait(), POLL_SECONDS)
+                    async with asyncio.timeout(POLL_SECONDS):
+                        await self._doorbell.outbox_rang.wait()
 
 
 async def _settled_up_to(connection: "asyncpg.Connection[asyncpg.Record]") -> int | None:
