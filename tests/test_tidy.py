@@ -63,7 +63,7 @@ BRITISH = re.compile(
     re.IGNORECASE,
 )
 SPOKEN_BY_LIBRARIES = re.compile(r"CancelledError|\.cancelled\(")
-UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")
+UNFINISHED = re.compile(r"\b(TODO|FIXME|XXX|HACK)\b")  # the rule itself names what it forbids
 MACHINE_PATH = re.compile(r"(?<![\w.~*$}/-])/(?:work|home|root|Users|tmp)/\w")
 SILENCED = re.compile(r"#\s*(noqa|type: ignore)(.*)")
 WITH_A_REASON = re.compile(r"#\s*(?:noqa: [A-Z0-9, ]+ - \S|type: ignore\[[\w, -]+\]\s+# \S)")
