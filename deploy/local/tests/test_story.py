@@ -74,13 +74,13 @@ def test_the_offered_seat_costs_the_lessons_after_and_the_district_pays_all() ->
     assert shares(amount) == (amount, 0)
 
 
-def test_octobers_run_suffices_for_all_children_but_one() -> None:
+def test_the_autumn_run_suffices_for_all_children_but_one() -> None:
     monthly = district.AHEAD.monthly_tiyn or 0
     free = district.AHEAD.deposit_tiyn - monthly * len(CHILDREN)
-    reached = free // (2 * monthly)  # September and October: the run counts from the month it is started in
+    reached = free // (2 * monthly)  # October and November
     assert reached == len(CHILDREN) - 1
-    assert reached * 2 * monthly == amounts.OCTOBER_FOR_ALL
-    assert 2 * monthly - (free - amounts.OCTOBER_FOR_ALL) == amounts.OCTOBER_SHORT
+    assert reached * 2 * monthly == amounts.AUTUMN_FOR_ALL
+    assert 2 * monthly - (free - amounts.AUTUMN_FOR_ALL) == amounts.AUTUMN_SHORT
 
 
 def test_octobers_money_suffices_for_every_group_of_an_enrolled_child() -> None:

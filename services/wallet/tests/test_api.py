@@ -99,7 +99,7 @@ async def test_a_funding_run_is_followed_until_it_is_done(
     await world.pay_in(world.ahead, 10_000_000)
     async with signed_in(api.url, api.issuer, one) as client:
         run = await client.post("/v1/funding-runs", json={"fund_id": str(world.ahead), "until": "2026-12-31"})
-        assert (run.status_code, run.json()["state"], run.json()["months"]) == (201, "running", 4)
+        assert (run.status_code, run.json()["state"]) == (201, "running")
         async with edge.transaction() as tx:
             assert await runs.advance_run(tx)
         path = f"{run.headers['location']}?wait=5&version={run.json()['version']}"

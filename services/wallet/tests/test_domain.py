@@ -26,7 +26,7 @@ from wallet.domain.operations import (
     Result,
     digest,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
+from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules, months_to_allot
 
 CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
 FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
@@ -222,3 +222,21 @@ def test_every_refusal_has_a_text_of_its_own_in_each_language(msgid: str) -> Non
     told = {Texts.of("wallet").translate(language, msgid, missing_tiyn=5) for language in LANGUAGES}
     assert len(told) == len(LANGUAGES)
     assert msgid not in told
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "allotted_until", "months"),
+    [
+        (date(2026, 9, 7), date(2026, 9, 30), None, 1),
+        (date(2026, 9, 30), date(2026, 10, 1), None, 2),
+        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 9, 30), 1),
+        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 8, 31), 2),
+        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 10, 15), 0),
+        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 12, 31), 0),
+        (date(2026, 12, 7), date(2027, 1, 15), date(2026, 12, 31), 1),
+    ],
+)
+def test_a_month_that_an_allotment_reaches_into_is_paid(
+    first: date, last: date, allotted_until: date | None, months: int
+) -> None:
+    assert months_to_allot(first, last, allotted_until) == months

@@ -79,7 +79,7 @@ async def test_of_two_clubs_and_allotted_money_for_one_exactly_one_gets_it(
 ) -> None:
     child_id, _ = await two_children(world, deliver)
     await world.pay_in(world.ahead, 4_000_000)
-    await finished_run(world, edge, dry_run=False)
+    await finished_run(world, edge)
 
     async def hold_another() -> object:
         async with edge.transaction() as tx:
@@ -124,7 +124,7 @@ async def test_the_same_operation_in_two_batches_at_once_is_done_once(
     child_id, _ = await two_children(world, deliver)
     if source == "ahead":
         await world.pay_in(world.ahead, 10_000_000)
-        await finished_run(world, edge, dry_run=False)
+        await finished_run(world, edge)
     else:
         await world.pay_in(world.on_hold, 10 * PRICE)
     request = asked(child_id, new_id())
@@ -202,7 +202,7 @@ async def test_a_funding_run_reaches_every_entitled_child_in_records_of_500_and_
     rehearsed = await finished_run(world, edge, dry_run=True)
     async with edge.transaction() as tx:
         assert await (await tx.driver()).fetchval("SELECT count(*) FROM accounts WHERE kind = 16") == 0
-    first = await finished_run(world, edge, dry_run=False)
+    first = await finished_run(world, edge)
     assert (first.funded, first.declined, first.already) == (1_200, 34, 0)
     assert (first.allotted_tiyn, first.missing_tiyn) == (1_200 * 2_000_000, 34 * 2_000_000)
     assert (rehearsed.funded, rehearsed.declined) == (first.funded, first.declined)
@@ -211,22 +211,72 @@ async def test_a_funding_run_reaches_every_entitled_child_in_records_of_500_and_
     assert sorted(child_id for record in records for child_id in record.child_ids) == children[:1_200]
 
     await world.pay_in(world.ahead, 34 * 2_000_000)
-    second = await finished_run(world, edge, dry_run=False)
+    second = await finished_run(world, edge)
     assert (second.funded, second.declined, second.already) == (34, 0, 1_200)
     await assert_clean()
 
 
-async def finished_run(world: World, edge: Edge, *, dry_run: bool) -> Run:
+async def finished_run(
+    world: World, edge: Edge, *, until: date = date(2026, 10, 31), dry_run: bool = False
+) -> Run:
     async with edge.transaction() as tx:
-        run_id = await runs.start_run(
-            tx, world.people[0], fund_id=world.ahead, until=date(2026, 10, 31), dry_run=dry_run
-        )
+        run_id = await runs.start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=dry_run)
     busy = True
     while busy:
         async with edge.transaction() as tx:
             busy = await runs.advance_run(tx)
     async with edge.transaction() as tx:
         return await runs.read_run(tx, world.people[1], run_id)
+
+
+async def test_a_month_is_allotted_once_by_whichever_run_reaches_it_first(
+    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
+) -> None:
+    old, new, leaving = (new_id() for _ in range(3))
+    await deliver(world.entitled(old))
+    await world.pay_in(world.ahead, 100_000_000)
+    first = await finished_run(world, edge, until=date(2026, 9, 30))
+    amounts = [(first.allotted_tiyn, first.already)]
+    await deliver(world.entitled(new), world.entitled(leaving, until=date(2026, 10, 5)))
+    for until in (date(2026, 11, 30), date(2026, 10, 31)):
+        rehearsed = await finished_run(world, edge, until=until, dry_run=True)
+        run = await finished_run(world, edge, until=until)
+        assert (rehearsed.allotted_tiyn, rehearsed.already) == (run.allotted_tiyn, run.already)
+        amounts.append((run.allotted_tiyn, run.already))
+    of_old, of_new, of_leaving = 2, 3, 2
+    assert amounts == [(1_000_000, 0), ((of_old + of_new + of_leaving) * 1_000_000, 0), (0, 3)]
+    await assert_clean()
+
+
+async def test_two_workers_at_two_runs_allot_no_month_twice(
+    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
+) -> None:
+    await deliver(world.entitled(new_id()))
+    await world.pay_in(world.ahead, 100_000_000)
+    started = []
+    for until in (date(2026, 9, 30), date(2026, 10, 31)):
+        async with edge.transaction() as tx:
+            started.append(
+                await runs.start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=False)
+            )
+
+    async def other_worker() -> None:
+        done = False
+        while not done:
+            async with edge.transaction() as tx:
+                await runs.advance_run(tx)
+            async with edge.transaction() as tx:
+                done = (await runs.read_run(tx, world.people[0], started[1])).state == "done"
+
+    async with edge.transaction() as tx:
+        assert await runs.advance_run(tx)
+        other = asyncio.create_task(other_worker())
+        await waits_for_a_lock(edge)
+    await other
+    async with edge.transaction() as tx:
+        ended = [await runs.read_run(tx, world.people[0], run_id) for run_id in started]
+    assert [run.allotted_tiyn for run in ended] == [1_000_000, 1_000_000]
+    await assert_clean()
 
 
 async def test_a_run_that_dies_in_a_chunk_goes_on_where_it_committed(
@@ -273,7 +323,7 @@ async def test_allotted_money_is_spent_before_a_fund_is_drawn(
     child_id, _ = await two_children(world, deliver)
     await world.pay_in(world.ahead, 10_000_000)
     await world.pay_in(world.on_hold, 10_000_000)
-    await finished_run(world, edge, dry_run=False)
+    await finished_run(world, edge)
     await deliver(asked(child_id, new_id()), asked(child_id, new_id()))
     first, second = [event for event in await published(edge) if isinstance(event, FundsHeld)]
     assert [(layer.fund_id, layer.amount_tiyn) for layer in first.layers] == [(world.ahead, PRICE)]

@@ -242,7 +242,6 @@ funding_runs = sa.Table(
     sa.Column("dry_run", sa.Boolean, nullable=False),
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("after_child", sa.Uuid, nullable=True),
-    sa.Column("months", sa.Integer, nullable=False),
     sa.Column("funded", sa.Integer, nullable=False, server_default="0"),
     sa.Column("already", sa.Integer, nullable=False, server_default="0"),
     sa.Column("declined", sa.Integer, nullable=False, server_default="0"),

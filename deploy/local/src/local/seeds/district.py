@@ -64,7 +64,7 @@ AHEAD = Fund(
     name=Names("Аудан бюджеті", "Бюджет района", "District budget"),
     mode="ahead",
     budget_tiyn=2_000_000_000,
-    deposit_tiyn=1_078_000_000,  # September for all, and October for all but one: see the story
+    deposit_tiyn=1_078_000_000,  # September for all, and October and November for all but one: see the story
     monthly_tiyn=1_200_000,
     last_capture_on="2026-12-31",
 )

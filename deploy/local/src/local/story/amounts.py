@@ -20,9 +20,9 @@ KEPT_OF_ENDED = 288_461
 ROBOTICS_AFTER_OFFER = 1_153_846
 """From Monday the 14th: 8 of 13 lessons, all from the district."""
 
-OCTOBER_FOR_ALL = 717_600_000
-"""September and October of the district's monthly amount, for all children but the last."""
-OCTOBER_SHORT = 2_000_000
+AUTUMN_FOR_ALL = 717_600_000
+"""October and November of the district's monthly amount, for all children but the last."""
+AUTUMN_SHORT = 2_000_000
 """What the district's fund lacks for the last child."""
 
 ROBOTICS_OCTOBER = 1_875_000

@@ -12,7 +12,7 @@ from local.story.asking import check_layers, pass_time, run_funding, settle
 from local.story.stage import Stage, Step
 
 LEAVING_DAY = "2026-09-14"
-OCTOBER_ENDS = "2026-10-31"
+NOVEMBER_ENDS = "2026-11-30"
 STILL_ENROLLED = len(district.ENROLLED) + 2
 """In October: those of the seeds, the newcomer, and the child that got the freed seat."""
 _PATIENCE_SECONDS = 10
@@ -61,16 +61,16 @@ async def accept_offer(stage: Stage) -> None:
     await stage.told(3, "seat_next", "seat_offered", "confirmed")
 
 
-async def allot_october(stage: Stage) -> None:
-    """On the 19th the district allots October's money: it suffices for all children but one."""
+async def allot_autumn(stage: Stage) -> None:
+    """On the 19th the district allots October and November: the money suffices for all children but one."""
     await pass_time(stage, "2026-09-19T10:00")
     left = await stage.guardian(2).get(f"enrollment/v1/enrollments/{stage.cast.enrollments[2]['id']}")
     stage.check("the child that left on the 14th has left", left["state"], "ended")
-    run = await run_funding(stage, OCTOBER_ENDS, key="story-october")
+    run = await run_funding(stage, NOVEMBER_ENDS, key="story-autumn")
     stage.check(f"children with new money: {run['funded']}", run["funded"], len(CHILDREN) - 1)
-    stage.check_money("allotted", run["allotted_tiyn"], amounts.OCTOBER_FOR_ALL)
+    stage.check_money("allotted", run["allotted_tiyn"], amounts.AUTUMN_FOR_ALL)
     stage.check(f"children for whom it did not suffice: {run['declined']}", run["declined"], 1)
-    stage.check_money("missing in the fund", run["missing_tiyn"], amounts.OCTOBER_SHORT)
+    stage.check_money("missing in the fund", run["missing_tiyn"], amounts.AUTUMN_SHORT)
     await clock.until_quiet(stage.system)
 
 
@@ -149,7 +149,7 @@ async def _sent(stage: Stage, recipient: str, titles: list[str]) -> list[str]:
 STEPS: tuple[Step, ...] = (
     end_on_a_day,
     accept_offer,
-    allot_october,
+    allot_autumn,
     pass_the_twentieth,
     pay_in,
     read_messages,

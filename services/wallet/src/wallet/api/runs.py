@@ -16,7 +16,7 @@ router = Router()
 
 
 class NewFundingRun(Body):
-    """Allot the months up to a day to all entitled children."""
+    """Allot all entitled children their months up to a day, from the first that is not yet allotted."""
 
     fund_id: UUID
     until: Annotated[Day, Field(description="Last day of the allotments", examples=["2026-12-31"])]
@@ -34,9 +34,8 @@ class FundingRunView(BaseModel):
     until: date
     dry_run: bool
     state: Literal["running", "done"]
-    months: Annotated[int, Field(description="How many civil months are allotted at once")]
     funded: Annotated[int, Field(description="Children")]
-    already: Annotated[int, Field(description="Children who had this allotment before")]
+    already: Annotated[int, Field(description="Children whose months had all been allotted before")]
     declined: Annotated[int, Field(description="Children for whom the money did not suffice")]
     allotted_tiyn: int
     missing_tiyn: int

@@ -3,14 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
 
 from shared.database import Transaction
 from shared.outbox import outbox
-from wallet.tables import entitlements, funding_runs, funds
+from wallet.domain.accounts import Kind
+from wallet.repository.numbers import KIND_NUMBERS
+from wallet.tables import FUND_SHIFT, accounts, entitlements, funding_runs, funds
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +26,6 @@ class Run:
     dry_run: bool
     state: str
     after_child: UUID | None
-    months: int
     funded: int
     already: int
     declined: int
@@ -32,6 +33,17 @@ class Run:
     missing_tiyn: int
     created_by: UUID
     created_at: datetime
+
+
+class Entitled(NamedTuple):
+    """A child whom the program may pay for, and how far the fund's earlier allotments reach."""
+
+    child_id: UUID
+    coefficient_percent: int
+    """The best of its entitlements."""
+    starts_on: date
+    until: date
+    allotted_until: date | None
 
 
 async def insert_run(tx: Transaction, row: Mapping[str, Any]) -> None:
@@ -46,9 +58,12 @@ async def find_run(tx: Transaction, run_id: UUID) -> Run | None:
 
 
 async def lock_running(tx: Transaction) -> Run | None:
-    """The oldest run that has not ended and that no other worker is at, locked."""
+    """The oldest run that has not ended, locked; another worker waits here for its chunk.
+
+    One run at a time, never two: a child's months are counted from what the runs before have allotted.
+    """
     query = sa.select(funding_runs.c.id).where(funding_runs.c.state == "running").order_by(funding_runs.c.id)
-    run_id = (await tx.execute(query.limit(1).with_for_update(skip_locked=True))).scalar_one_or_none()
+    run_id = (await tx.execute(query.limit(1).with_for_update())).scalar_one_or_none()
     return await find_run(tx, run_id) if run_id else None
 
 
@@ -61,21 +76,40 @@ async def update_run(tx: Transaction, run_id: UUID, values: Mapping[str, Any]) -
     )
 
 
-async def next_children(tx: Transaction, run: Run, *, first: date, limit: int) -> list[tuple[UUID, int]]:
-    """Entitled children after the last one reached, in order of their ids, with their best coefficient."""
-    query = (
-        sa.select(entitlements.c.child_id, sa.func.max(entitlements.c.coefficient_percent).label("best"))
+async def next_children(tx: Transaction, run: Run, *, first: date, limit: int) -> list[Entitled]:
+    """Children entitled on any day from `first` on, after the last one reached, in order of their ids."""
+    entitled = (
+        sa.select(
+            entitlements.c.child_id,
+            sa.func.max(entitlements.c.coefficient_percent).label("coefficient_percent"),
+            sa.func.min(entitlements.c.starts_on).label("starts_on"),
+            sa.func.max(entitlements.c.until).label("until"),
+            funds.c.number,
+        )
         .join(funds, funds.c.program_id == entitlements.c.program_id)
         .where(
             funds.c.id == run.fund_id, entitlements.c.starts_on <= run.until, entitlements.c.until >= first
         )
-        .group_by(entitlements.c.child_id)
+        .group_by(entitlements.c.child_id, funds.c.number)
         .order_by(entitlements.c.child_id)
         .limit(limit)
     )
     if run.after_child is not None:
-        query = query.where(entitlements.c.child_id > run.after_child)
-    return [(row.child_id, row.best) for row in await tx.execute(query)]
+        entitled = entitled.where(entitlements.c.child_id > run.after_child)
+    child = entitled.subquery("child")
+    allotted_until = (
+        sa.select(sa.func.max(accounts.c.expires_on))
+        .where(
+            accounts.c.kind == KIND_NUMBERS[Kind.ALLOTMENT],
+            accounts.c.child_id == child.c.child_id,
+            accounts.c.id.op(">>")(sa.text(str(FUND_SHIFT))) == child.c.number,
+        )
+        .scalar_subquery()
+    )
+    query = sa.select(
+        child.c.child_id, child.c.coefficient_percent, child.c.starts_on, child.c.until, allotted_until
+    )
+    return [Entitled._make(row) for row in await tx.execute(query.order_by(child.c.child_id))]
 
 
 async def outbox_is_longer_than(tx: Transaction, rows: int) -> bool:

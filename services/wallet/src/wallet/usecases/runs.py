@@ -1,7 +1,7 @@
 """Funding runs: the money of an `ahead` fund is allotted to all entitled children, in chunks, by the worker.
 
-A run that dies goes on where it committed last. A run repeated for the same fund and day reaches only those
-who have nothing yet: an allotment is made once for each such day, whoever asks.
+A child is allotted the months that no earlier allotment of the fund has paid: a run repeated, or one that
+overlaps another, pays no month twice. A run that dies goes on where it committed last.
 """
 
 import asyncio
@@ -19,10 +19,10 @@ from shared.settings import Settings
 from wallet.domain.books import fund_account
 from wallet.domain.decisions import decide
 from wallet.domain.operations import Allot, Allotted, Declined, Identity, Result
-from wallet.domain.programs import Mode
+from wallet.domain.programs import Mode, months_to_allot
 from wallet.repository import runs
 from wallet.repository.programs import FundRow
-from wallet.repository.runs import Run
+from wallet.repository.runs import Entitled, Run
 from wallet.repository.snapshots import read_snapshot
 from wallet.usecases.funds import read_fund
 from wallet.usecases.post import post
@@ -56,7 +56,6 @@ async def start_run(
             "until": until,
             "dry_run": dry_run,
             "state": "running",
-            "months": (until.year - today.year) * 12 + until.month - today.month + 1,
             "created_by": principal.person_id,
             "created_at": tx.now,
         },
@@ -86,24 +85,30 @@ async def advance_run(tx: Transaction) -> bool:
     fund = await read_fund(tx, run.fund_id)
     first = clock.civil_date(run.created_at)
     children = await runs.next_children(tx, run, first=first, limit=CHILDREN_PER_RECORD_MAX)
-    commands = [_allot(run, fund, child_id, coefficient) for child_id, coefficient in children]
+    commands = [command for child in children if (command := _allot(run, fund, child, first))]
     if run.dry_run:
         results = await _rehearse(tx, run, commands)
     else:
         results = await post(tx, commands)
         _tell(tx, run, fund, commands, results)
-    await _note_progress(tx, run, commands, results)
+    await _note_progress(tx, run, children, results)
     return True
 
 
-def _allot(run: Run, fund: FundRow, child_id: UUID, coefficient_percent: int) -> Allot:
-    amount = (fund.monthly_tiyn or 0) * run.months * coefficient_percent // 100
-    identity = Identity(ORIGIN, "allot", f"{run.id}/{child_id}")
-    return Allot(new_id(), identity, run.fund_id, child_id, run.until, amount)
+def _allot(run: Run, fund: FundRow, child: Entitled, first: date) -> Allot | None:
+    """The months of the run in which the child is entitled; none if earlier allotments paid them all."""
+    months = months_to_allot(max(first, child.starts_on), min(run.until, child.until), child.allotted_until)
+    if not months:
+        return None
+    amount = (fund.monthly_tiyn or 0) * months * child.coefficient_percent // 100
+    identity = Identity(ORIGIN, "allot", f"{run.id}/{child.child_id}")
+    return Allot(new_id(), identity, run.fund_id, child.child_id, run.until, amount)
 
 
 async def _rehearse(tx: Transaction, run: Run, commands: list[Allot]) -> list[Result]:
     """What `post` would answer, with what earlier chunks would have spent already gone."""
+    if not commands:
+        return []
     read = await read_snapshot(await tx.driver(), commands, lock=False)
     balance = read.snapshot.balances.get(fund_account(run.fund_id))
     if balance is not None:
@@ -126,19 +131,18 @@ def _tell(tx: Transaction, run: Run, fund: FundRow, commands: list[Allot], resul
         )
 
 
-async def _note_progress(tx: Transaction, run: Run, commands: list[Allot], results: list[Result]) -> None:
+async def _note_progress(tx: Transaction, run: Run, children: list[Entitled], results: list[Result]) -> None:
     allotted = [result.amount_tiyn for result in results if isinstance(result, Allotted)]
     declined = [result for result in results if isinstance(result, Declined)]
-    already = sum(result.code == "already_allotted" for result in declined)
     await runs.update_run(
         tx,
         run.id,
         {
-            "state": "running" if len(commands) == CHILDREN_PER_RECORD_MAX else "done",
-            "after_child": commands[-1].child_id if commands else run.after_child,
+            "state": "running" if len(children) == CHILDREN_PER_RECORD_MAX else "done",
+            "after_child": children[-1].child_id if children else run.after_child,
             "funded": run.funded + len(allotted),
-            "already": run.already + already,
-            "declined": run.declined + len(declined) - already,
+            "already": run.already + len(children) - len(results),
+            "declined": run.declined + len(declined),
             "allotted_tiyn": run.allotted_tiyn + sum(allotted),
             "missing_tiyn": run.missing_tiyn + sum(result.missing_tiyn for result in declined),
         },
