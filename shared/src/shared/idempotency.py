@@ -82,7 +82,8 @@ async def claim(
 ) -> Claimed | StoredAnswer | OtherContent:
     """Claim the key for this content, or say what became of it. A running twin is waited for, for a while.
 
-    Raises the database's LockNotAvailable (55P03) if the twin takes longer.
+    Raises the database's LockNotAvailable (55P03) if the twin takes longer; so does, from here to the end of
+    the transaction, whatever else has to wait that long for a lock.
     """
     await tx.execute(sa.text(f"SET LOCAL lock_timeout = '{TWIN_WAIT_SECONDS}s'"))
     inserted = await tx.execute(
@@ -92,7 +93,6 @@ async def claim(
         .returning(sa.true())
     )
     new = inserted.first() is not None
-    await tx.execute(sa.text("SET LOCAL lock_timeout TO DEFAULT"))
     if new:
         return Claimed()
     row = (await tx.execute(sa.select(idempotency).filter_by(**_columns(request)))).one()

@@ -9,6 +9,7 @@ from enrollment import repository
 from enrollment.domain.decider import Input, SeatOffered, SeatQueued, SeatRefused, SeatWithdrawn
 from enrollment.domain.months import FundsDeclined, FundsHeld
 from enrollment.usecases import answers, calendar
+from enrollment.usecases.answers import Seat
 from enrollment.usecases.happenings import Happening
 from shared.consumer import EventRouter, NotYet
 from shared.database import Transaction
@@ -19,17 +20,21 @@ from shared.security import Grant, describe_grant
 router = EventRouter()
 
 
-@router.on(clubs.SeatReserved)
-async def on_seat_reserved(tx: Transaction, envelope: Envelope) -> NotYet | None:
-    """A seat is kept: ask for money."""
+@router.on_batch(clubs.SeatReserved)
+async def on_seats_reserved(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """Seats are kept: ask for money."""
+    return await answers.reserve(tx, [_seat(tx, envelope) for envelope in envelopes])
+
+
+def _seat(tx: Transaction, envelope: Envelope) -> Seat:
     event = cast(clubs.SeatReserved, envelope.event)
-    return await answers.reserve(
-        tx,
-        child_id=event.child_id,
-        enrollment_id=event.enrollment_id,
-        group_id=event.group_id,
-        attempt=event.attempt,
-        starts_on=event.starts_on,
+    return Seat(
+        tx.caused_by(envelope),
+        event.child_id,
+        event.enrollment_id,
+        event.group_id,
+        event.attempt,
+        event.starts_on,
     )
 
 

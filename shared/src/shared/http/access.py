@@ -48,12 +48,13 @@ Person = Annotated[UUID, Depends(_authenticate)]
 
 
 @contextlib.asynccontextmanager
-async def open_transaction(request: Request) -> AsyncIterator[Transaction]:
-    """A transaction because of this request. Gives up soon if the database cannot be had."""
+async def open_transaction(request: Request, *, look: bool = False) -> AsyncIterator[Transaction]:
+    """A transaction because of this request, or only a look. Gives up soon if the database cannot be had."""
     edge = wiring_of(request.scope).edge
+    opened = edge.look if look else edge.transaction
     async with contextlib.AsyncExitStack() as stack:
         async with asyncio.timeout(DATABASE_WAIT_SECONDS):
-            tx = await stack.enter_async_context(edge.transaction(cause_of(request.scope)))
+            tx = await stack.enter_async_context(opened(cause_of(request.scope)))
         yield tx
 
 

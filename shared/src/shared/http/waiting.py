@@ -1,6 +1,6 @@
 """`GET …/{id}?wait=&version=`: answers as soon as the resource is newer than the version already known.
 
-No transaction is held while waiting; each look is one of its own, with the grants of that moment.
+Nothing of the database is held while waiting; each look is made with the grants of that moment.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ class Wait:
             deadline.reschedule(deadline_at + self.seconds)
         async for _ in wiring_of(self.request.scope).edge.doorbell.touches(id_, seconds=self.seconds):
             try:
-                async with open_transaction(self.request) as tx:
+                async with open_transaction(self.request, look=True) as tx:
                     view = await read(tx, await principal_of(tx, self.person_id))
             except NotFoundError as error:
                 view, missing = None, error

@@ -3,6 +3,8 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date, datetime
+from itertools import groupby
+from operator import itemgetter
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -21,6 +23,7 @@ _FIELDS = [
     if column.name not in {"requested_by", "requested_at", "changed_at"}
 ]
 _MONTH_FIELDS = [column.name for column in months.columns if column.name != "enrollment_id"]
+_OF_MONTH = [months.c[name].label(f"month_{name}") for name in _MONTH_FIELDS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,13 +97,12 @@ async def _save_months(tx: Transaction, changes: Iterable[tuple[Enrollment, Enro
     )
 
 
-async def commitments(
-    tx: Transaction, child_id: UUID, *, besides: UUID | None = None
-) -> Sequence[Commitment]:
-    """The child's other live enrollments and when their groups meet. The child is locked by the caller."""
+async def commitments(tx: Transaction, child_ids: Collection[UUID]) -> dict[UUID, list[Commitment]]:
+    """The live enrollments of these children and when their groups meet. The caller has locked them."""
     rows = await tx.execute(
         sa.select(
             enrollments.c.id,
+            enrollments.c.child_id,
             enrollments.c.group_id,
             enrollments.c.state,
             enrollments.c.starts_on,
@@ -108,11 +110,11 @@ async def commitments(
             groups.c.schedule,
         )
         .join(groups, groups.c.id == enrollments.c.group_id)
-        .where(enrollments.c.child_id == child_id, enrollments.c.state.not_in(OVER))
-        .where(enrollments.c.id.is_distinct_from(besides))
+        .where(enrollments.c.child_id.in_(child_ids), enrollments.c.state.not_in(OVER))
     )
-    return [
-        Commitment(
+    found: dict[UUID, list[Commitment]] = {child_id: [] for child_id in child_ids}
+    for row in rows:
+        commitment = Commitment(
             enrollment_id=row.id,
             group_id=row.group_id,
             state=State(row.state),
@@ -120,8 +122,8 @@ async def commitments(
             starts_on=row.starts_on,
             last_day=row.last_day,
         )
-        for row in rows
-    ]
+        found[row.child_id].append(commitment)
+    return found
 
 
 async def find(tx: Transaction, principal: Principal, enrollment_id: UUID) -> Enrollment | None:
@@ -196,20 +198,25 @@ def _visible_to(principal: Principal) -> sa.Select[tuple[object, ...]]:
 
 
 async def _read(tx: Transaction, query: sa.Select[tuple[object, ...]]) -> list[Enrollment]:
-    rows = (await tx.execute(query)).mappings().all()
-    if not rows:
-        return []
-    of_each: dict[UUID, list[Month]] = {row["id"]: [] for row in rows}
-    found = await tx.execute(
-        sa.select(months).where(months.c.enrollment_id.in_(of_each)).order_by(months.c.month)
+    """What the query finds, the newest first, each with its months: one row of the answer for each month."""
+    found = query.subquery()
+    rows = await tx.execute(
+        sa.select(found, *_OF_MONTH)
+        .outerjoin(months, months.c.enrollment_id == found.c.id)
+        .order_by(found.c.id.desc(), months.c.month)
     )
-    for row in found.mappings():
-        fields = {name: row[name] for name in _MONTH_FIELDS}
-        of_each[row["enrollment_id"]].append(Month(**{**fields, "state": MonthState(row["state"])}))
-    return [
-        Enrollment(**{**row, "state": State(row["state"]), "months": tuple(of_each[row["id"]])})
-        for row in rows
-    ]
+    return [_enrollment(list(of_one)) for _, of_one in groupby(rows.mappings(), key=itemgetter("id"))]
+
+
+def _enrollment(rows: Sequence[sa.RowMapping]) -> Enrollment:
+    fields = {column.name: rows[0][column.name] for column in _FIELDS}
+    of_months = tuple(_month(row) for row in rows if row["month_month"] is not None)
+    return Enrollment(**{**fields, "state": State(fields["state"]), "months": of_months})
+
+
+def _month(row: sa.RowMapping) -> Month:
+    fields = {name: row[f"month_{name}"] for name in _MONTH_FIELDS}
+    return Month(**{**fields, "state": MonthState(fields["state"])})
 
 
 def _columns(enrollment: Enrollment) -> dict[str, str | int | UUID | date | datetime | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, insert
 
 from enrollment.domain.admission import Group, WeeklyLesson
 from enrollment.domain.calendar import Plan, ProgramDays
@@ -18,6 +18,13 @@ from shared.events.enrollment import PlannedLesson
 from shared.events.wallet import ProgramDescribed
 
 _GROUP_FIELDS = [column for column in groups.columns if column.name != "version"]
+_KNOWN = sa.select(
+    *_GROUP_FIELDS,
+    sa.select(sa.func.jsonb_object_agg(group_months.c.month, group_months.c.lessons, type_=JSONB))
+    .where(group_months.c.group_id == groups.c.id)
+    .scalar_subquery()
+    .label("months"),
+).where(groups.c.id == sa.any_(sa.bindparam("ids", type_=ARRAY(sa.Uuid))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +110,10 @@ async def _describe(tx: Transaction, table: sa.Table, key: list[str], row: dict[
 
 async def known(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, KnownGroup]:
     """These groups with their plans; one that clubs has not told is left out."""
-    rows = await tx.execute(sa.select(*_GROUP_FIELDS).where(groups.c.id.in_(ids)))
-    found = {row["id"]: _group(row) for row in rows.mappings()}
-    lessons: dict[UUID, dict[str, tuple[PlannedLesson, ...]]] = {id_: {} for id_ in found}
-    planned = await tx.execute(sa.select(group_months).where(group_months.c.group_id.in_(found)))
-    for row in planned.mappings():
-        lessons[row["group_id"]][row["month"]] = tuple(
-            PlannedLesson(lesson_id=UUID(id_), on=date.fromisoformat(day)) for id_, day in row["lessons"]
-        )
-    return {id_: KnownGroup(group, lessons[id_]) for id_, group in found.items()}
+    if not ids:
+        return {}
+    rows = await tx.execute(_KNOWN, {"ids": list(ids)})
+    return {row["id"]: _known_group(row) for row in rows.mappings()}
 
 
 async def find_programs(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Program]:
@@ -138,5 +140,10 @@ def schedule_of(rows: Collection[tuple[int, str, str]]) -> tuple[WeeklyLesson, .
     )
 
 
-def _group(row: sa.RowMapping) -> Group:
-    return Group(**{**row, "schedule": schedule_of(row["schedule"])})
+def _known_group(row: sa.RowMapping) -> KnownGroup:
+    fields = {column.name: row[column.name] for column in _GROUP_FIELDS}
+    lessons = {
+        month: tuple(PlannedLesson(lesson_id=UUID(id_), on=date.fromisoformat(day)) for id_, day in planned)
+        for month, planned in (row["months"] or {}).items()
+    }
+    return KnownGroup(Group(**{**fields, "schedule": schedule_of(row["schedule"])}), lessons)

@@ -1,13 +1,15 @@
 """What clubs and the wallet answer, and what follows from it."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date
 from uuid import UUID
 
 from enrollment import repository
-from enrollment.domain.admission import obstacle
+from enrollment.domain.admission import Commitment, obstacle
 from enrollment.domain.calendar import Unplanned, first_month
 from enrollment.domain.decider import SeatReserved
+from enrollment.repository.groups import KnownGroup
 from enrollment.usecases.happenings import Happening, happen
 from shared import deadlines
 from shared.consumer import NotYet
@@ -23,21 +25,55 @@ async def take(tx: Transaction, happenings: Sequence[Happening]) -> list[NotYet 
     return [outcome if isinstance(outcome, NotYet) else None for outcome in outcomes]
 
 
-async def reserve(
-    tx: Transaction, *, child_id: UUID, enrollment_id: UUID, group_id: UUID, attempt: int, starts_on: date
-) -> NotYet | None:
-    """There is a seat: ask for the money of the first month, unless something stands against it by now."""
-    await repository.people.lock_child(tx, child_id)
-    known = (await repository.groups.known(tx, [group_id])).get(group_id)
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """A seat that clubs keep. `tx` carries the cause."""
+
+    tx: Transaction
+    child_id: UUID
+    enrollment_id: UUID
+    group_id: UUID
+    attempt: int
+    starts_on: date
+
+
+async def reserve(tx: Transaction, seats: Sequence[Seat]) -> list[NotYet | None]:
+    """There are seats: ask for the money of the first month, unless something stands against it by now.
+
+    What becomes of one seat of a child bears on its next one: those are judged one after the other.
+    """
+    await repository.people.lock_children(tx, {seat.child_id for seat in seats})
+    known = await repository.groups.known(tx, {seat.group_id for seat in seats})
+    answers: list[NotYet | None] = []
+    for run in _each_child_once(seats):
+        commitments = await repository.enrollments.commitments(tx, [seat.child_id for seat in run])
+        judged = [_judge(seat, known.get(seat.group_id), commitments[seat.child_id]) for seat in run]
+        taken = iter(await take(tx, [one for one in judged if isinstance(one, Happening)]))
+        answers += [one if isinstance(one, NotYet) else next(taken) for one in judged]
+    return answers
+
+
+def _each_child_once(seats: Sequence[Seat]) -> Iterator[list[Seat]]:
+    """Runs of consecutive seats in which no child comes twice."""
+    run: dict[UUID, Seat] = {}
+    for seat in seats:
+        if seat.child_id in run:
+            yield list(run.values())
+            run = {}
+        run[seat.child_id] = seat
+    yield list(run.values())
+
+
+def _judge(seat: Seat, known: KnownGroup | None, commitments: Sequence[Commitment]) -> Happening | NotYet:
     if known is None:
         return NotYet("group_described")
-    month = first_month(known.plan, starts_on)
+    month = first_month(known.plan, seat.starts_on)
     if isinstance(month, Unplanned):
         return NotYet("group_month_planned")
-    others = await repository.enrollments.commitments(tx, child_id, besides=enrollment_id)
-    seat = SeatReserved(attempt, starts_on, month, obstacle(known.group, starts_on, others))
-    [answer] = await take(tx, [Happening(tx, enrollment_id, seat)])
-    return answer
+    others = [one for one in commitments if one.enrollment_id != seat.enrollment_id]
+    against = obstacle(known.group, seat.starts_on, others)
+    reserved = SeatReserved(seat.attempt, seat.starts_on, month, against)
+    return Happening(seat.tx, seat.enrollment_id, reserved)
 
 
 async def money_came(

@@ -32,7 +32,7 @@ async def enroll(
     if child is None or known is None:
         raise NotFoundError
     wish = Wish(known.group, starts_on, child.iin.birth_date, civil_date(tx.now))
-    others = await repository.enrollments.commitments(tx, child_id)
+    others = (await repository.enrollments.commitments(tx, [child_id]))[child_id]
     _refuse(refusal(wish, others, known.plan))
     enrollment = Enrollment(
         id=new_id(),
