@@ -14,7 +14,7 @@ from shared.consumer import EventRouter
 from shared.database import Transaction, open_engine
 from shared.doorbell import Doorbell
 from shared.edge import Edge
-from shared.events import clubs, enrollment, wallet
+from shared.events import attendance, clubs, enrollment, wallet
 from shared.events.envelope import catalog
 from shared.http.app import create_app
 from shared.settings import Settings
@@ -23,7 +23,7 @@ from shared.worker import Job
 Republish = Callable[[Transaction, UUID | None], Awaitable[UUID | None]]
 """Publish a bounded page of full-state facts, those after this id; answer the last id, None at the end."""
 
-PUBLISHED_LANGUAGE = (enrollment, clubs, wallet)
+PUBLISHED_LANGUAGE = (enrollment, clubs, attendance, wallet)
 """Imported so that the catalog knows every event."""
 
 

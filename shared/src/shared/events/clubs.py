@@ -1,4 +1,4 @@
-"""What clubs tells: providers, staff, groups and their lessons, and what becomes of a seat."""
+"""What clubs tells of what is offered: providers, staff, groups, lessons, and what becomes of a seat."""
 
 from datetime import date, time
 from typing import ClassVar, Literal

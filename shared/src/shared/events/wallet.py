@@ -1,4 +1,4 @@
-"""What wallet tells: programs and funds, and what became of a request for money."""
+"""What wallet tells: programs and funds, what became of requests, what a month costs, who is paid."""
 
 from datetime import date
 from typing import ClassVar, Literal
@@ -87,6 +87,123 @@ class ChildrenFunded(Event):
     @property
     def key(self) -> str:
         return str(self.run_id)
+
+
+class LessonVerdict(Part):
+    """Whether a lesson is paid, and why."""
+
+    lesson_id: UUID
+    on: date
+    verdict: Literal["counts", "does_not_count", "disputed"]
+    code: Code = Field(description="Why: by which evidence, or what is missing")
+
+
+class MonthCharged(Event):
+    """What a month of an enrollment costs by the latest facts: absolute amounts, and a verdict a lesson."""
+
+    type: ClassVar[str] = "wallet.month_charged.v1"
+    topic: ClassVar[str] = WALLET_EVENTS
+    about_money: ClassVar[bool] = True
+    child_id: UUID
+    enrollment_id: UUID
+    group_id: UUID
+    provider_id: UUID
+    month: Month
+    revision: int = Field(ge=1)
+    amount_tiyn: Tiyn = Field(description="Captured by now, all differences together")
+    disputed_tiyn: Tiyn = Field(description="Still held for disputed lessons")
+    uncovered_tiyn: Tiyn = Field(description="Should be paid too, but no money was there for it")
+    frozen: bool = Field(description="What is captured waits for a dispute to be decided")
+    code: Code | None = Field(description="Why the month costs nothing, if no hold was there to charge")
+    lessons: tuple[LessonVerdict, ...] = Field(max_length=100)
+
+    @property
+    def key(self) -> str:
+        return str(self.child_id)
+
+    @property
+    def subject(self) -> str:
+        return f"{self.enrollment_id}/{self.month}/{self.revision}"
+
+
+class ItemEvent(Event):
+    """Something happened to what one fund owes for an enrollment's month, in the order of the child."""
+
+    topic: ClassVar[str] = WALLET_EVENTS
+    about_money: ClassVar[bool] = True
+    item_id: UUID
+    child_id: UUID
+    enrollment_id: UUID
+    month: Month
+    provider_id: UUID
+    fund_id: UUID
+    amount_tiyn: Tiyn
+
+    @property
+    def key(self) -> str:
+        return str(self.child_id)
+
+    @property
+    def subject(self) -> str:
+        return str(self.item_id)
+
+
+class ItemFrozen(ItemEvent):
+    """A dispute stopped it before it left: nothing is paid until the dispute is decided."""
+
+    type: ClassVar[str] = "wallet.item_frozen.v1"
+
+
+class ItemUnfrozen(ItemEvent):
+    """The dispute is over; it goes on with what it amounts to now."""
+
+    type: ClassVar[str] = "wallet.item_unfrozen.v1"
+
+
+class ClaimOpened(ItemEvent):
+    """A dispute came when it was on its way to the bank already: what is wrong is claimed back later."""
+
+    type: ClassVar[str] = "wallet.claim_opened.v1"
+
+
+class PayoutEvent(Event):
+    """Anything about one bank order from one fund to one provider, in the order of the provider."""
+
+    topic: ClassVar[str] = WALLET_EVENTS
+    about_money: ClassVar[bool] = True
+    payout_id: UUID
+    run_id: UUID
+    provider_id: UUID
+    fund_id: UUID
+    amount_tiyn: Tiyn
+    items: int = Field(ge=1)
+
+    @property
+    def key(self) -> str:
+        return str(self.provider_id)
+
+    @property
+    def subject(self) -> str:
+        return str(self.payout_id)
+
+
+class PayoutSent(PayoutEvent):
+    """The bank has the order."""
+
+    type: ClassVar[str] = "wallet.payout_sent.v1"
+
+
+class PayoutSettled(PayoutEvent):
+    """The provider has the money."""
+
+    type: ClassVar[str] = "wallet.payout_settled.v1"
+
+
+class PayoutBounced(PayoutEvent):
+    """The bank did not pay; what the order was for is due again."""
+
+    type: ClassVar[str] = "wallet.payout_bounced.v1"
+    code: Code
 
 
 class ProgramDescribed(Event):

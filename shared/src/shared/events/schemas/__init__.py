@@ -12,11 +12,11 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from shared.events import clubs, enrollment, wallet
+from shared.events import attendance, clubs, enrollment, wallet
 from shared.events.envelope import Event, catalog
 
 FOLDER = Path(__file__).parent
-PUBLISHED_LANGUAGE = (clubs, enrollment, wallet)
+PUBLISHED_LANGUAGE = (attendance, clubs, enrollment, wallet)
 """Imported so that the catalog knows every event."""
 
 Schema = dict[str, Any]
