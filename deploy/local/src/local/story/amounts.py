@@ -31,3 +31,25 @@ OCTOBER_MISSING = 1_586_535
 
 SECOND_DEPOSIT = 2_000_000
 """What the foundation pays in when it hears of it: 20,000 tenge."""
+
+DOMBYRA_WITH_ILLNESS = 533_333
+"""4 of 9 lessons: two of six were excused."""
+CHESS_WITH_ABSENCE = 500_000
+"""5 of 9 lessons."""
+FOOTBALL_SEPTEMBER = 700_000
+"""6 of 9 lessons; the mistaken mark was corrected."""
+DRAWING_WITH_DISPUTE = 550_000
+"""2 of 4 lessons; a third is disputed, and its money stays held."""
+SUPPLEMENT = 275_000
+"""What comes when it is decided that the third counts."""
+DOUBTED_AFTERWARDS = 1_298_076
+"""9 of 13 lessons of robotics, instead of 10."""
+
+FIRST_RUN_DISTRICT = {1: 6_242_307, 2: 7_583_333, 3: 3_500_000, 9: 2_900_000}
+"""By provider: robotics; dombyra and drawing; football; chess."""
+FIRST_RUN_FOUNDATION = {1: 969_228}
+SECOND_RUN_DISTRICT = {1: 10_575_000, 2: 11_775_000, 3: 8_750_000, 9: 4_500_000}
+SECOND_RUN_FOUNDATION = {1: 1_973_076}
+
+THIRD_DEPOSIT = 10_000_000
+"""What the foundation pays in for November: 100,000 tenge."""
