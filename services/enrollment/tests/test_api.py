@@ -76,6 +76,19 @@ async def test_a_guardian_enrolls_and_sees_what_became_of_it(
     }
 
 
+async def test_a_charged_month_is_seen_as_soon_as_it_is(
+    guardian: httpx.AsyncClient, scene: Scene, child_id: UUID
+) -> None:
+    where = (await guardian.post("/v1/enrollments", json=wish(scene, child_id))).headers["Location"]
+    enrollment = await scene.read(UUID(where.rpartition("/")[2]))
+    await scene.take(scene.reserved(enrollment), scene.held(enrollment, "2026-09"))
+    await scene.take(scene.charged(enrollment, "2026-09"))
+    seen = (await guardian.get(where, params={"wait": 5, "version": 3})).json()
+    assert (seen["state"], seen["version"]) == ("confirmed", 4)
+    charged = {"month": "2026-09", "state": "charged", "attempt": 1, "reason": None, "grace_ends_on": None}
+    assert seen["months"] == [charged]
+
+
 async def test_the_same_request_sent_twice_enrolls_once(
     guardian: httpx.AsyncClient, scene: Scene, child_id: UUID, api: ServedApi
 ) -> None:

@@ -300,6 +300,87 @@ async def test_without_money_the_enrollment_ends_after_the_grace(scene: Scene, e
     assert await scene.deadlines() == {}
 
 
+async def test_charged_months_are_over_and_nothing_is_told_of_it(scene: Scene, edge: Edge) -> None:
+    confirmed = [await scene.confirmed(number=number) for number in range(3)]
+    await scene.forget_published()
+    await scene.clock("2026-10-05T00:01")
+    id_ = new_id()
+    charges = [scene.charged(one, "2026-09") for one in confirmed]
+    await scene.take(*charges, ids=[id_, None, None])
+    await scene.take(charges[0], ids=[id_])
+    before = [await scene.read(one.id) for one in confirmed]
+    assert [one.months[0].state for one in before] == [MonthState.CHARGED] * 3
+    await scene.take(*(scene.charged(one, "2026-09", revision=2) for one in confirmed))
+    assert [await scene.read(one.id) for one in confirmed] == before
+    assert await published(edge) == []
+
+
+async def test_an_unfunded_month_that_is_charged_is_not_asked_for_when_money_comes(
+    scene: Scene, edge: Edge
+) -> None:
+    confirmed = await scene.confirmed()
+    await scene.clock("2026-09-20T00:01")
+    await scene.act()
+    await scene.take(scene.declined(confirmed, "2026-10"))
+    await scene.take(scene.charged(confirmed, "2026-10", code="no_money"))
+    assert set(await scene.deadlines()) == {"month_due"}
+    await scene.forget_published()
+    run = {"run_id": uuid4(), "program_id": scene.program_id, "fund_id": uuid4()}
+    await scene.take(wallet.ChildrenFunded(**run, child_ids=(confirmed.child_id,)))
+    await scene.act()
+    assert await published(edge) == []
+    assert (await scene.read(confirmed.id)).months[-1].state is MonthState.CHARGED
+
+
+async def test_a_month_charged_while_it_is_asked_for_lets_the_next_one_be_asked(
+    scene: Scene, edge: Edge
+) -> None:
+    confirmed = await scene.confirmed()
+    await scene.clock("2026-09-20T00:01")
+    await scene.act()
+    await scene.clock("2026-11-05T00:01")
+    await scene.forget_published()
+    await scene.take(scene.charged(confirmed, "2026-10", code="no_money"))
+    await scene.act()
+    [asked] = await published(edge)
+    assert isinstance(asked, enrollment.FundingRequested)
+    assert asked.month == "2026-11"
+    await scene.take(scene.declined(confirmed, "2026-10"))  # the answer that was on its way
+    states = [one.state for one in (await scene.read(confirmed.id)).months]
+    assert states == [MonthState.FUNDED, MonthState.CHARGED, MonthState.ASKED]
+
+
+async def test_a_charge_heard_before_the_money_it_is_of_does_not_hinder_the_enrollment(scene: Scene) -> None:
+    requested = await scene.requested()
+    await scene.take(scene.reserved(requested))
+    await scene.take(scene.charged(requested, "2026-09"))
+    assert (await scene.read(requested.id)).state is State.FUNDING
+    await scene.take(scene.held(requested, "2026-09"))
+    confirmed = await scene.read(requested.id)
+    assert confirmed.state is State.CONFIRMED
+    assert confirmed.months[0].state is MonthState.CHARGED
+
+
+async def test_a_charge_of_nothing_does_not_bring_a_rejected_enrollment_back(scene: Scene) -> None:
+    requested = await scene.requested()
+    await scene.take(scene.reserved(requested), scene.declined(requested, "2026-09"))
+    rejected = await scene.read(requested.id)
+    await scene.take(scene.charged(requested, "2026-09", code="no_money"))
+    assert await scene.read(requested.id) == rejected
+
+
+async def test_the_last_month_of_what_has_ended_is_charged_after_its_end(scene: Scene) -> None:
+    confirmed = await scene.confirmed()
+    about = {"child_id": confirmed.child_id, "enrollment_id": confirmed.id, "group_id": scene.group_id}
+    await scene.take(clubs.SeatWithdrawn(**about, on=date(2026, 9, 25), code="group_closed"))
+    await scene.clock("2026-09-29T00:01")
+    await scene.act()
+    await scene.take(scene.charged(confirmed, "2026-09"), scene.charged(confirmed, "2026-10", code="ended"))
+    ended = await scene.read(confirmed.id)
+    assert ended.state is State.ENDED
+    assert [(one.month, one.state) for one in ended.months] == [("2026-09", MonthState.CHARGED)]
+
+
 async def test_staff_described_by_clubs_may_act_here(scene: Scene, edge: Edge) -> None:
     person = uuid4()
     await scene.take(

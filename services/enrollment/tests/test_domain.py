@@ -32,7 +32,7 @@ from enrollment.domain.decider import (
 from enrollment.domain.effects import Canceled, Confirmed, Ended, FundingRequested, MonthUnfunded, Rejected
 from enrollment.domain.enrollment import OVER, Enrollment, Month, MonthState, State
 from enrollment.domain.matrix import MATRIX, UNBUILT, Kind
-from enrollment.domain.months import FundsDeclined, FundsHeld
+from enrollment.domain.months import FundsDeclined, FundsHeld, MonthCharged
 from shared.clock import civil_moment
 
 PROGRAM = UUID(int=7)
@@ -68,15 +68,17 @@ ASKED_OCTOBER = CONFIRMED.with_month(Month("2026-10", MonthState.ASKED, 1))
 UNFUNDED_OCTOBER = CONFIRMED.with_month(
     Month("2026-10", MonthState.UNFUNDED, 1, "no_money", 500, grace_ends_on=date(2026, 10, 10))
 )
+CHARGED_OCTOBER = CONFIRMED.with_month(Month("2026-10", MonthState.CHARGED, 1))
+FUNDING_CHARGED = replace(FUNDING, months=(Month("2026-09", MonthState.CHARGED, 1),))
 ENDING = replace(CONFIRMED, ends_on=date(2026, 10, 1), code="left")
 
 IN_STATE: dict[State, list[Enrollment]] = {
     State.REQUESTED: [REQUESTED],
     State.QUEUED: [replace(REQUESTED, state=State.QUEUED, place=3)],
     State.OFFERED: [replace(REQUESTED, state=State.OFFERED, offer_id=uuid4(), offer_until=NOW.now)],
-    State.FUNDING: [FUNDING],
+    State.FUNDING: [FUNDING, FUNDING_CHARGED],
     State.PAYMENT_REQUIRED: [replace(REQUESTED, state=State.PAYMENT_REQUIRED)],
-    State.CONFIRMED: [CONFIRMED, ASKED_OCTOBER, UNFUNDED_OCTOBER, ENDING],
+    State.CONFIRMED: [CONFIRMED, ASKED_OCTOBER, UNFUNDED_OCTOBER, CHARGED_OCTOBER, ENDING],
     State.REJECTED: [replace(REQUESTED, state=State.REJECTED, code="no_money")],
     State.CANCELED: [replace(REQUESTED, state=State.CANCELED)],
     State.ENDED: [replace(ENDING, state=State.ENDED), replace(ASKED_OCTOBER, state=State.ENDED)],
@@ -105,6 +107,11 @@ HAPPENS: dict[str, list[tuple[Input, Circumstances]]] = {
         (FundsDeclined("2026-09", 1, "no_money", 500), NOW),
         (FundsDeclined("2026-10", 1, "no_money", 500), NOW),
         (FundsDeclined("2026-10", 1, "month_closed", 0), NOW),
+    ],
+    "month_charged": [
+        (MonthCharged("2026-09"), NOW),
+        (MonthCharged("2026-10", "no_money"), NOW),
+        (MonthCharged("2026-12"), NOW),
     ],
     "cancel": [(Cancel(), NOW)],
     "end": [
@@ -338,6 +345,75 @@ def test_money_held_after_a_cancel_changes_nothing() -> None:
     assert decide(canceled.enrollment, FundsHeld("2026-09", 1, PROGRAM), NOW) == Decision(canceled.enrollment)
 
 
+def charged(enrollment: Enrollment, month: str, code: str | None, when: Circumstances) -> Enrollment:
+    outcome = decide(enrollment, MonthCharged(month, code), when)
+    assert isinstance(outcome, Decision)
+    assert outcome.effects == ()
+    return outcome.enrollment
+
+
+def test_a_charged_month_is_over_and_its_revisions_change_nothing_more() -> None:
+    over = charged(CONFIRMED, "2026-09", None, at("2026-10-05"))
+    assert over.months == (Month("2026-09", MonthState.CHARGED, 1),)
+    assert over.state is State.CONFIRMED
+    assert charged(over, "2026-09", None, at("2026-10-06")) == over
+
+
+def test_a_month_without_money_that_is_charged_has_no_grace_any_more_and_is_never_asked_again() -> None:
+    late = at("2026-11-05")
+    over = charged(UNFUNDED_OCTOBER, "2026-10", "no_money", late)
+    assert over.month("2026-10") == Month("2026-10", MonthState.CHARGED, 1, "no_money")
+    assert set(deadlines(UNFUNDED_OCTOBER, late)) == {"grace_nears", "grace_over", "month_due"}
+    assert set(deadlines(over, late)) == {"month_due"}
+    assert decide(over, AskAgain(), late) == Decision(over)
+    assert decide(over, GraceOver(), late) == Decision(over)
+
+
+@pytest.mark.parametrize(
+    "answer", [FundsHeld("2026-10", 1, PROGRAM), FundsDeclined("2026-10", 1, "no_money", 500)]
+)
+def test_a_charge_ends_the_waiting_for_an_answer_and_the_answer_changes_nothing(
+    answer: FundsHeld | FundsDeclined,
+) -> None:
+    late = at("2026-11-05")
+    assert deadlines(ASKED_OCTOBER, late) == {}
+    over = charged(ASKED_OCTOBER, "2026-10", "no_money", late)
+    assert deadlines(over, late) == {"month_due": civil_moment(date(2026, 10, 20))}
+    assert decide(over, answer, late) == Decision(over)
+
+
+def test_a_request_for_a_charged_month_is_over_in_the_same_state_whichever_is_heard_first() -> None:
+    closed = FundsDeclined("2026-10", 1, "month_closed", 0)
+    answered = decide(ASKED_OCTOBER, closed, NOW)
+    assert isinstance(answered, Decision)
+    one = charged(answered.enrollment, "2026-10", "no_money", NOW)
+    other_way = decide(charged(ASKED_OCTOBER, "2026-10", "no_money", NOW), closed, NOW)
+    assert isinstance(other_way, Decision)
+    assert one.months == other_way.enrollment.months
+
+
+def test_a_first_month_charged_before_its_answer_is_heard_still_waits_for_it() -> None:
+    early = charged(FUNDING, "2026-09", None, NOW)
+    assert early.state is State.FUNDING
+    held = decide(early, FundsHeld("2026-09", 1, PROGRAM), NOW)
+    assert isinstance(held, Decision)
+    assert held.effects == (Confirmed("2026-09"),)
+    assert held.enrollment.state is State.CONFIRMED
+    assert held.enrollment.months == (Month("2026-09", MonthState.CHARGED, 1),)
+    declined = decide(early, FundsDeclined("2026-09", 1, "no_money", 500), NOW)
+    assert isinstance(declined, Decision)
+    assert declined.enrollment.state is State.REJECTED
+    assert declined.enrollment.months == ()
+
+
+def test_a_charge_does_not_bring_back_what_came_to_nothing_nor_months_after_an_end() -> None:
+    for enrollment in (*IN_STATE[State.REJECTED], *IN_STATE[State.CANCELED]):
+        assert charged(enrollment, "2026-09", "no_money", NOW) == enrollment
+    ended = IN_STATE[State.ENDED][0]
+    assert charged(ended, "2026-11", "enrollment_ended", NOW) == ended
+    assert charged(ended, "2026-09", None, NOW).months == (Month("2026-09", MonthState.CHARGED, 1),)
+
+
 # ── properties ─────────────────────────────────────────────────────────────────────────────────────
 
 days = st.dates(date(2026, 9, 1), date(2027, 1, 5))
@@ -358,6 +434,7 @@ inputs: st.SearchStrategy[Input] = st.one_of(
     st.builds(SeatWithdrawn, days, codes),
     st.builds(FundsHeld, month_names, attempts, st.just(PROGRAM)),
     st.builds(FundsDeclined, month_names, attempts, codes, st.integers(0, 5)),
+    st.builds(MonthCharged, month_names, st.one_of(st.none(), codes)),
     st.builds(Cancel),
     st.builds(End, days, codes),
     st.builds(MonthDue),

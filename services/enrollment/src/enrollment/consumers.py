@@ -7,7 +7,7 @@ from uuid import UUID
 
 from enrollment import repository
 from enrollment.domain.decider import Input, SeatOffered, SeatQueued, SeatRefused, SeatWithdrawn
-from enrollment.domain.months import FundsDeclined, FundsHeld
+from enrollment.domain.months import FundsDeclined, FundsHeld, MonthCharged
 from enrollment.usecases import answers, calendar
 from enrollment.usecases.answers import Seat
 from enrollment.usecases.happenings import Happening
@@ -73,6 +73,18 @@ def _funding_answer(tx: Transaction, envelope: Envelope) -> Happening:
     else:
         answer = FundsDeclined(event.month, event.attempt, event.code, event.missing_tiyn)
     return Happening(tx.caused_by(envelope), event.enrollment_id, answer)
+
+
+@router.on_batch(wallet.MonthCharged)
+async def on_months_charged(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """What months cost in the end, told again whenever that changes: they are over."""
+    return await answers.take(tx, [_charge(tx, envelope) for envelope in envelopes])
+
+
+def _charge(tx: Transaction, envelope: Envelope) -> Happening:
+    event = cast(wallet.MonthCharged, envelope.event)
+    charged = MonthCharged(event.month, event.code)
+    return Happening(tx.caused_by(envelope), event.enrollment_id, charged)
 
 
 @router.on(wallet.FundDeposited)

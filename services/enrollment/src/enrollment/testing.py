@@ -212,6 +212,25 @@ class Scene:
             missing_tiyn=500_000,
         )
 
+    def charged(
+        self, enrollment: Enrollment, month: str, revision: int = 1, code: str | None = None
+    ) -> wallet.MonthCharged:
+        """The wallet settled what a month costs."""
+        return wallet.MonthCharged(
+            child_id=enrollment.child_id,
+            enrollment_id=enrollment.id,
+            group_id=enrollment.group_id,
+            provider_id=self.provider_id,
+            month=month,
+            revision=revision,
+            amount_tiyn=0 if code else 1_875_000,
+            disputed_tiyn=0,
+            uncovered_tiyn=0,
+            frozen=False,
+            code=code,
+            lessons=(),
+        )
+
     async def deadlines(self) -> dict[str, datetime]:
         """The deadlines there are, by kind, in civil time; of several of a kind, one."""
         async with self.edge.transaction() as tx:

@@ -41,7 +41,7 @@ class MonthView(BaseModel):
     """The money of one civil month."""
 
     month: Annotated[str, Field(examples=["2026-09"])]
-    state: MonthState
+    state: Annotated[MonthState, Field(description="charged: it is over; what it cost, the wallet knows")]
     attempt: int
     reason: Reason | None
     grace_ends_on: Annotated[date | None, Field(description="Last day for money to come, if unfunded")]

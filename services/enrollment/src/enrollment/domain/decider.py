@@ -10,7 +10,7 @@ from enrollment.domain.calendar import Circumstances
 from enrollment.domain.effects import Canceled, Confirmed, Effect, Ended, FundingRequested, Rejected
 from enrollment.domain.enrollment import Enrollment, Month, MonthState, State
 from enrollment.domain.matrix import MATRIX, Kind
-from enrollment.domain.months import FundsDeclined, FundsHeld
+from enrollment.domain.months import FundsDeclined, FundsHeld, MonthCharged
 
 MONTH_CLOSED = "month_closed"
 
@@ -91,7 +91,7 @@ class LastDayOver:
 
 Input = (
     SeatReserved | SeatQueued | SeatOffered | SeatRefused | SeatWithdrawn | FundsHeld | FundsDeclined
-    | Cancel | End | MonthDue | AskAgain | GraceOver | LastDayOver
+    | MonthCharged | Cancel | End | MonthDue | AskAgain | GraceOver | LastDayOver
 )  # fmt: skip
 
 
@@ -137,10 +137,8 @@ def _act(enrollment: Enrollment, event: Input, circumstances: Circumstances) -> 
     match event:
         case SeatWithdrawn():
             return _seat_withdrawn(enrollment, event, circumstances)
-        case FundsHeld():
-            return _held(enrollment, event, circumstances)
-        case FundsDeclined():
-            return _declined(enrollment, event, circumstances)
+        case FundsHeld() | FundsDeclined() | MonthCharged():
+            return _about_money(enrollment, event, circumstances)
         case Cancel() | End():
             return _commanded(enrollment, event, circumstances)
         case MonthDue() | AskAgain() | GraceOver() | LastDayOver():
@@ -210,6 +208,18 @@ def _seat_withdrawn(enrollment: Enrollment, event: SeatWithdrawn, circumstances:
     return _end_on(enrollment, on, event.code, circumstances)
 
 
+def _about_money(
+    enrollment: Enrollment, event: FundsHeld | FundsDeclined | MonthCharged, circumstances: Circumstances
+) -> Decision:
+    match event:
+        case FundsHeld():
+            return _held(enrollment, event, circumstances)
+        case FundsDeclined():
+            return _declined(enrollment, event, circumstances)
+        case MonthCharged(month, code):
+            return Decision(months.charged(enrollment, month, code))
+
+
 def _held(enrollment: Enrollment, answer: FundsHeld, circumstances: Circumstances) -> Decision:
     funded = months.held(enrollment, answer)
     if funded is None:
@@ -228,7 +238,7 @@ def _declined(enrollment: Enrollment, answer: FundsDeclined, circumstances: Circ
     if enrollment.state is State.FUNDING:
         return _reject(enrollment, answer.code, answer.missing_tiyn)
     if answer.code == MONTH_CLOSED:  # it has been charged already: there is nothing left to ask for
-        return Decision(enrollment.with_month(replace(asked, state=MonthState.CHARGED)))
+        return Decision(months.charged(enrollment, asked.month, asked.code))
     unfunded, effects = months.declined(enrollment, asked, answer, circumstances)
     next_asked, requests = months.ask_after_no(unfunded, asked, circumstances)
     return Decision(next_asked, (*effects, *requests))

@@ -128,6 +128,17 @@ MATRIX: dict[str, dict[State, Cell]] = {
         CANCELED:  LATE,
         ENDED:     _to(ENDED),
     },
+    "month_charged": {
+        REQUESTED: NEVER,  # the wallet charges what it was asked for
+        QUEUED:    NEVER,
+        OFFERED:   NEVER,
+        FUNDING:   _to(FUNDING),  # overtook the answer, which still confirms or rejects
+        PAYMENT:   UNBUILT,
+        CONFIRMED: _to(CONFIRMED),
+        REJECTED:  LATE,  # it costs nothing, and brings nothing back
+        CANCELED:  LATE,
+        ENDED:     _to(ENDED),  # its last month
+    },
     # ── people ask ─────────────────────────────────────────────────────────────────────────────────
     "cancel": {
         REQUESTED: _to(CANCELED),
@@ -200,6 +211,5 @@ MATRIX: dict[str, dict[State, Cell]] = {
     "copay_authorized": dict.fromkeys(State, UNBUILT),
     "switch": dict.fromkeys(State, UNBUILT),
     "pause": dict.fromkeys(State, UNBUILT),
-    "month_charged": dict.fromkeys(State, UNBUILT),
 }
 # fmt: on

@@ -36,12 +36,25 @@ class FundsDeclined:
     missing_tiyn: int
 
 
+@dataclass(frozen=True, slots=True)
+class MonthCharged:
+    """The wallet settled what the month costs. `code` says why nothing, if no money was held for it."""
+
+    name: ClassVar[str] = "month_charged"
+    month: str
+    code: str | None = None
+
+
 def awaited(enrollment: Enrollment, answer: FundsHeld | FundsDeclined) -> Month | None:
-    """The month this answers, if it is the answer waited for: not a late one, not a repeated one."""
+    """The month this answers, if it is the answer waited for: not a late one, not a repeated one.
+
+    A first month that is charged already still waits: only its answer confirms or rejects the enrollment.
+    """
     month = enrollment.month(answer.month)
-    if month is None or month.state is not MonthState.ASKED or month.attempt != answer.attempt:
+    if month is None or month.attempt != answer.attempt:
         return None
-    return month
+    waits = month.state is MonthState.ASKED or enrollment.state is State.FUNDING
+    return month if waits else None
 
 
 def held(enrollment: Enrollment, answer: FundsHeld) -> Enrollment | None:
@@ -49,7 +62,20 @@ def held(enrollment: Enrollment, answer: FundsHeld) -> Enrollment | None:
     asked = awaited(enrollment, answer)
     if asked is None:
         return None
+    if asked.state is MonthState.CHARGED:
+        return enrollment
     return enrollment.with_month(Month(asked.month, MonthState.FUNDED, asked.attempt))
+
+
+def charged(enrollment: Enrollment, month: str, code: str | None) -> Enrollment:
+    """With that month over: nothing is asked for it any more. Months it does not have stay away.
+
+    What was to be asked after it follows by its deadline.
+    """
+    found = enrollment.month(month)
+    if found is None:
+        return enrollment
+    return enrollment.with_month(Month(month, MonthState.CHARGED, found.attempt, code))
 
 
 def declined(
