@@ -8,22 +8,33 @@ from uuid import UUID
 
 
 class Kind(StrEnum):
-    """What an account stands for. `bank` is what we have; all others are what we owe to somebody."""
+    """What an account stands for: `bank` and `receivable` are ours, all others are owed to somebody."""
 
     BANK = "bank"
     FUND = "fund"
     RETURNED = "returned"
     CLAIMED = "claimed"
+    PAYABLE = "payable"
+    """Of a provider: charged and not yet paid."""
+    RECEIVABLE = "receivable"
+    """From a provider: paid and claimed back."""
+    PAYOUT = "payout"
+    """On its way to the bank, by one order."""
     ALLOTMENT = "allotment"
 
 
+ASSETS = frozenset({Kind.BANK, Kind.RECEIVABLE})
+
+
 class Account(NamedTuple):
-    """An account of one fund; an allotment also has its child and its last day."""
+    """An account of one fund; an allotment also has its child and its last day, others have their owner."""
 
     kind: Kind
     fund_id: UUID
     child_id: UUID | None = None
     expires_on: date | None = None
+    owner_id: UUID | None = None
+    """The provider of payables and receivables, the order of payouts."""
 
 
 @dataclass(slots=True)

@@ -10,7 +10,10 @@ from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
+from wallet.domain.charging import Verdict
+from wallet.domain.facts import Facts
 from wallet.domain.holds import Lesson
+from wallet.domain.items import Change
 
 DIGEST_BYTES = 16
 
@@ -126,7 +129,76 @@ class Release:
         return self.child_id, self.enrollment_id, self.reason
 
 
-Command = Deposit | Allot | HoldMonth | Reduce | Release
+@dataclass(frozen=True, slots=True)
+class Charge:
+    """Make what is captured for a month what its lessons cost by these facts."""
+
+    id: UUID
+    """Of the operation; of the hold that a late raise makes; the items' ids follow from it."""
+    identity: Identity
+    child_id: UUID
+    enrollment_id: UUID
+    month: str
+    revision: int
+    provider_id: UUID
+    group_id: UUID
+    digest: str
+    """Of the facts, as the provider signs them."""
+    facts: Facts
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What the same identity must repeat to be the same request."""
+        return (
+            self.child_id,
+            self.enrollment_id,
+            self.month,
+            self.revision,
+            self.provider_id,
+            self.group_id,
+            self.digest,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _OfOrder:
+    """About one order to the bank: from which fund, to which provider. Its items are those that name it."""
+
+    id: UUID
+    identity: Identity
+    payout_id: UUID
+    fund_id: UUID
+    provider_id: UUID
+
+    @property
+    def content(self) -> tuple[object, ...]:
+        """What the same identity must repeat to be the same request."""
+        return self.payout_id, self.fund_id, self.provider_id
+
+
+@dataclass(frozen=True, slots=True)
+class PayOut(_OfOrder):
+    """The order leaves: its items are `submitting`, their money is on its way."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settle(_OfOrder):
+    """The provider has the money."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bounce(_OfOrder):
+    """The bank did not pay: the order's items are due again, and owed as before."""
+
+
+OfOrder = PayOut | Settle | Bounce
+OfEnrollment = HoldMonth | Reduce | Release | Charge
+Command = Deposit | Allot | OfEnrollment | OfOrder
+
+
+def child_of(command: Command) -> UUID | None:
+    """Whose wallet the command is about, if it is about one."""
+    return None if isinstance(command, Deposit | OfOrder) else command.child_id
 
 
 def digest(command: Command) -> bytes:
@@ -170,6 +242,61 @@ class Released(NamedTuple):
     amount_tiyn: int
 
 
+class Charged(NamedTuple):
+    """The month costs that much by these facts. Absolute amounts, not differences."""
+
+    operation_id: UUID
+    """The one that did it first."""
+    amount_tiyn: int
+    """Captured by now, less what was given or claimed back."""
+    cost_tiyn: int
+    """What the lessons that count cost; what is captured beyond it waits for a dispute."""
+    disputed_tiyn: int
+    uncovered_tiyn: int
+    frozen: bool
+    code: str | None
+    """Why the month costs nothing, if there was no hold to charge."""
+    verdicts: tuple[Verdict, ...]
+    changes: tuple[Change, ...] = ()
+    """Of items; told once, so a repetition has none."""
+
+
+class Superseded(NamedTuple):
+    """A later revision, or this one, was charged before: nothing to do."""
+
+    revision: int
+    amount_tiyn: int = 0
+
+
+class Unready(NamedTuple):
+    """A fact that the decision needs has not arrived: nothing was written, ask again."""
+
+    fact: str
+
+
+class PaidOut(NamedTuple):
+    """The order's items left for the bank."""
+
+    operation_id: UUID
+    amount_tiyn: int
+
+
+class Settled(NamedTuple):
+    """The money left our account."""
+
+    operation_id: UUID
+    amount_tiyn: int
+
+
+class Bounced(NamedTuple):
+    """The order's items are owed again."""
+
+    operation_id: UUID
+    amount_tiyn: int
+    changes: tuple[Change, ...] = ()
+    """Items that are frozen now, for their month is; told once."""
+
+
 class Declined(NamedTuple):
     """The rules do not allow it, or there is not enough. Final for this identity."""
 
@@ -183,14 +310,17 @@ class Mismatched(NamedTuple):
     identity: Identity
 
 
-Result = Deposited | Allotted | Held | Released | Declined | Mismatched
+OrderResult = PaidOut | Settled | Bounced
+Final = Deposited | Allotted | Held | Released | Charged | Superseded | OrderResult | Declined
+"""What is recorded: a repetition gets it again."""
+Result = Final | Mismatched | Unready
 
 
 class Recorded(NamedTuple):
     """An operation of the past, as a repetition needs it."""
 
     digest: bytes
-    result: Result
+    result: Final
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,4 +331,4 @@ class Operation:
     identity: Identity
     digest: bytes
     child_id: UUID | None
-    result: Result
+    result: Final

@@ -1,0 +1,61 @@
+"""The wallet's tables. What keeps them as they are (triggers, rights) stands in the migrations.
+
+Postings, operations and batches are insert-only, and so are charges, signatures, what happened to items and
+what the bank said. An account's number is its fund's number and a place: that both sides of a posting belong
+to one fund is thereby a CHECK on the posting itself.
+"""
+
+from wallet.tables.charges import charges, item_entries, payable_items, signed_revisions
+from wallet.tables.ledger import (
+    accounts,
+    allotment_places,
+    batches,
+    enrollment_months,
+    enrollments,
+    hold_layers,
+    holds,
+    operations,
+    postings,
+    wallets,
+)
+from wallet.tables.payouts import bank_reports, payees, payout_runs, payouts
+from wallet.tables.programs import (
+    entitlements,
+    funding_runs,
+    funds,
+    group_months,
+    groups,
+    program_rules,
+    programs,
+)
+from wallet.tables.schema import FUND_SHIFT, metadata
+
+__all__ = [
+    "FUND_SHIFT",
+    "accounts",
+    "allotment_places",
+    "bank_reports",
+    "batches",
+    "charges",
+    "enrollment_months",
+    "enrollments",
+    "entitlements",
+    "funding_runs",
+    "funds",
+    "group_months",
+    "groups",
+    "hold_layers",
+    "holds",
+    "item_entries",
+    "metadata",
+    "operations",
+    "payable_items",
+    "payees",
+    "payout_runs",
+    "payouts",
+    "postings",
+    "program_rules",
+    "programs",
+    "signed_revisions",
+    "wallets",
+]

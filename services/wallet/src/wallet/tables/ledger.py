@@ -1,0 +1,160 @@
+"""The ledger: accounts, postings, holds, and what became of each month of an enrollment."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB
+
+from wallet.tables.schema import FUND_SHIFT, metadata, tiyn
+
+wallets = sa.Table(
+    "wallets",
+    metadata,
+    sa.Column("child_id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="1"),
+    postgresql_with={"fillfactor": "75"},
+)
+
+allotment_places = sa.Sequence("allotment_places", metadata=metadata, start=1024)
+
+accounts = sa.Table(
+    "accounts",
+    metadata,
+    sa.Column("id", sa.BigInteger, primary_key=True, autoincrement=False),
+    tiyn("credited", default=True),
+    tiyn("debited", default=True),
+    tiyn("held", default=True),
+    sa.Column("version", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("child_id", sa.Uuid, nullable=True),
+    sa.Column("expires_on", sa.Date, nullable=True),
+    sa.Column("kind", sa.SmallInteger, nullable=False),
+    sa.Column("provider_id", sa.Uuid, nullable=True),
+    sa.Column("payout_id", sa.Uuid, nullable=True),
+    sa.CheckConstraint("credited >= 0 AND debited >= 0 AND held >= 0", name="never_negative"),
+    sa.CheckConstraint(
+        "CASE WHEN kind IN (1, 6) THEN credited <= debited ELSE debited + held <= credited END",
+        name="no_overdraft",
+    ),
+    sa.CheckConstraint("held = 0 OR kind = 16", name="only_allotments_hold"),
+    sa.CheckConstraint(
+        "(kind = 16) = (child_id IS NOT NULL AND expires_on IS NOT NULL)", name="allotted_to_a_child"
+    ),
+    sa.CheckConstraint("(kind IN (5, 6)) = (provider_id IS NOT NULL)", name="owed_to_or_by_a_provider"),
+    sa.CheckConstraint("(kind = 7) = (payout_id IS NOT NULL)", name="on_its_way_by_an_order"),
+    sa.Index(
+        "uq_accounts_allotment",
+        "child_id",
+        sa.text(f"(id >> {FUND_SHIFT})"),
+        "expires_on",
+        unique=True,
+        postgresql_where=sa.text("kind = 16"),
+    ),
+    sa.Index(
+        "uq_accounts_provider",
+        "provider_id",
+        sa.text(f"(id >> {FUND_SHIFT})"),
+        "kind",
+        unique=True,
+        postgresql_where=sa.text("kind IN (5, 6)"),
+    ),
+    sa.Index("uq_accounts_payout", "payout_id", unique=True, postgresql_where=sa.text("kind = 7")),
+    postgresql_with={"fillfactor": "75"},
+)
+
+batches = sa.Table(
+    "batches",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("posted_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("operations", sa.Integer, nullable=False),
+    sa.Column("postings", sa.Integer, nullable=False),
+)
+
+operations = sa.Table(
+    "operations",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("batch_id", sa.BigInteger, nullable=False),
+    tiyn("amount_tiyn"),
+    sa.Column("child_id", sa.Uuid, nullable=True),
+    sa.Column("hold_id", sa.Uuid, nullable=True),
+    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("key", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=True),
+    sa.UniqueConstraint("key", "kind", "origin"),
+    sa.Index("ix_operations_child_id", "child_id", "id", postgresql_where=sa.text("child_id IS NOT NULL")),
+)
+
+postings = sa.Table(
+    "postings",
+    metadata,
+    sa.Column("operation_id", sa.Uuid, primary_key=True),
+    sa.Column("place", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("debit_account", sa.BigInteger, nullable=False),
+    sa.Column("credit_account", sa.BigInteger, nullable=False),
+    tiyn("amount_tiyn"),
+    sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
+    sa.CheckConstraint("debit_account <> credit_account", name="two_accounts"),
+    sa.CheckConstraint(
+        f"debit_account >> {FUND_SHIFT} = credit_account >> {FUND_SHIFT}", name="within_one_fund"
+    ),
+)
+
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("enrollment_id", sa.Uuid, nullable=False),
+    sa.Column("month", sa.Text, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("open", sa.Boolean, nullable=False),
+    sa.Column("terms", JSONB, nullable=False),
+    sa.Index("uq_holds_open", "enrollment_id", "month", unique=True, postgresql_where=sa.text("open")),
+    sa.Index("ix_holds_child_id", "child_id", postgresql_where=sa.text("open")),
+)
+
+hold_layers = sa.Table(
+    "hold_layers",
+    metadata,
+    sa.Column("hold_id", sa.Uuid, primary_key=True),
+    sa.Column("place", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("account_id", sa.BigInteger, nullable=False),
+    tiyn("amount_tiyn"),
+    tiyn("released_tiyn"),
+    tiyn("captured_tiyn", default=True),
+    sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
+    sa.CheckConstraint(
+        "released_tiyn >= 0 AND captured_tiyn >= 0 AND released_tiyn + captured_tiyn <= amount_tiyn",
+        name="released_or_captured_within",
+    ),
+)
+
+enrollments = sa.Table(
+    "enrollments",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("ends_on", sa.Date, nullable=True),
+    sa.Column("released", sa.Boolean, nullable=False),
+)
+
+enrollment_months = sa.Table(
+    "enrollment_months",
+    metadata,
+    sa.Column("enrollment_id", sa.Uuid, primary_key=True),
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("code", sa.Text, nullable=True),
+    tiyn("missing_tiyn"),
+    sa.Column("hold_id", sa.Uuid, nullable=True),
+    sa.Column("revision", sa.Integer, nullable=False, server_default="0"),
+    tiyn("captured_tiyn", default=True),
+    tiyn("disputed_tiyn", default=True),
+    tiyn("uncovered_tiyn", default=True),
+    sa.Column("frozen", sa.Boolean, nullable=False, server_default="false"),
+    sa.CheckConstraint("state IN ('held', 'declined', 'released', 'charged')", name="state_known"),
+    sa.CheckConstraint("(state = 'charged') = (revision > 0)", name="charged_by_a_revision"),
+)
