@@ -78,7 +78,8 @@ async def add_held_month(rows: asyncpg.Connection) -> None:
 
 
 async def found(system: Database, *, leave_out: timedelta = timedelta()) -> set[str]:
-    return set(await compare(system.url("auditor"), leave_out=leave_out))
+    exceptions = await compare(system.url("auditor"), leave_out=leave_out)
+    return {name for name, number in exceptions.items() if number}
 
 
 async def test_services_that_agree_are_clean(system: Database, rows: asyncpg.Connection) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from datetime import timedelta
 
 import asyncpg
+import orjson
 from rich.console import Console
 
 from local import layout, watch
@@ -47,28 +48,35 @@ COMPARISONS = {
 
 
 async def run(system: layout.Layout, console: Console) -> bool:
-    """Print a line for each audit; whether all are clean."""
+    """Print each check with the number of exceptions it found; whether there are none at all."""
     clean = True
     for service in layout.SERVICES:
         program = system.program(service, "audit")
         done = subprocess.run(  # noqa: ASYNC221, S603 - nothing else runs in this loop; the command is ours
             program.command, env=program.environment, check=False, capture_output=True, text=True
         )
-        if done.returncode:
-            console.print(done.stdout + done.stderr, markup=False, highlight=False)
-        console.print(f"{service}: {_verdict(clean=done.returncode == 0)}")
+        told = [orjson.loads(line) for line in done.stdout.splitlines() if line.startswith("{")]
+        found = {one["check"].replace("_", " "): one["found"] for one in told if "check" in one}
         clean = clean and done.returncode == 0
+        if done.returncode and not any(found.values()):
+            console.print(
+                f"the audit of {service} did not run:\n{done.stderr}", markup=False, highlight=False
+            )
+        else:
+            _tell(console, service, found)
     found = await compare(
         system.role_url("auditor"), leave_out=timedelta() if await _settled(system) else ON_THE_WAY
     )
-    for name in found:
-        console.print(f"not so: {name} ({found[name]} exceptions)")
-    console.print(f"between the services: {_verdict(clean=not found)}")
-    return clean and not found
+    _tell(console, "between the services", found)
+    return clean and not any(found.values())
 
 
-def _verdict(*, clean: bool) -> str:
-    return "[green]clean[/]" if clean else "[red]NOT CLEAN[/]"
+def _tell(console: Console, whose: str, found: dict[str, int]) -> None:
+    verdict = "[red]NOT CLEAN[/]" if any(found.values()) else "[green]clean[/]"
+    console.print(f"{whose}: {len(found)} checks, {verdict}", highlight=False)
+    for name, exceptions in found.items():
+        style = "bold red" if exceptions else "dim"
+        console.print(f"  [{style}]{exceptions:4}  {name}[/]", highlight=False)
 
 
 async def _settled(system: layout.Layout) -> bool:
@@ -81,11 +89,10 @@ async def _settled(system: layout.Layout) -> bool:
 
 
 async def compare(auditor_url: str, *, leave_out: timedelta) -> dict[str, int]:
-    """The comparisons that do not hold, with the number of exceptions; what changed lately is left out."""
+    """The number of exceptions to each comparison; what changed lately is left out."""
     auditor = await asyncpg.connect(auditor_url)
     try:
         async with auditor.transaction(isolation="repeatable_read", readonly=True):
-            found = {name: len(await auditor.fetch(check, leave_out)) for name, check in COMPARISONS.items()}
+            return {name: len(await auditor.fetch(check, leave_out)) for name, check in COMPARISONS.items()}
     finally:
         await auditor.close()
-    return {name: exceptions for name, exceptions in found.items() if exceptions}
