@@ -116,6 +116,8 @@ class Layout:
             "SW_SMTP_HOST": "127.0.0.1",
             "SW_SMTP_PORT": str(self.smtp_port),
             "SW_SMS_URL": f"{outside}/sms",
+            "SW_BANK_URL": f"{outside}/bank",
+            "SW_BANK_ASK_SECONDS": "0.5",
             "SW_FIRST_ADMINISTRATORS": ",".join(
                 str(people.person_id(login)) for login in people.LOGINS if login.startswith("administrator-")
             ),
@@ -140,6 +142,7 @@ class Layout:
             "SW_PORT": str(port),
             "SW_SMTP_PORT": str(self.smtp_port),
             "SW_STORE": str(places.STATE / "outside.sqlite"),
+            "SW_CLOCK_URL": self.role_url("auditor"),
         }
         found = [Program("outside", _python("local.outside"), {**os.environ, **told}, port)]
         for service in SERVICES:

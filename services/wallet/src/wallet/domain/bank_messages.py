@@ -109,7 +109,7 @@ def write_order(order: BankOrder) -> bytes:
     _add_organization(SubElement(transfer, "Cdtr"), order.payee)
     _add(transfer, "CdtrAcct/Id/IBAN", order.payee.iban)
     _add(transfer, "RmtInf/Ustrd", order.purpose)
-    written = tostring(root, encoding="utf-8", xml_declaration=True)
+    written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
     _schema().validate(written)
     return written
 

@@ -1,0 +1,157 @@
+"""The sandbox bank over HTTP: how it takes orders, answers, and misbehaves; and that it forgets nothing."""
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from local.servers import free_ports
+
+pytestmark = pytest.mark.servers
+IBAN = "KZ64722S000001234567"
+ORDER = """<?xml version="1.0"?>
+<Document xmlns="urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"><CstmrCdtTrfInitn>
+<GrpHdr><MsgId>{msg_id}</MsgId></GrpHdr>
+<PmtInf><ReqdExctnDt><Dt>{day}</Dt></ReqdExctnDt><CdtTrfTxInf><PmtId><EndToEndId>{msg_id}</EndToEndId></PmtId>
+<Amt><InstdAmt Ccy="KZT">10.50</InstdAmt></Amt><CdtrAcct><Id><IBAN>KZ64722S000001234567</IBAN></Id></CdtrAcct>
+</CdtTrfTxInf></PmtInf></CstmrCdtTrfInitn></Document>"""
+
+
+@contextmanager
+def running(folder: Path) -> Iterator[httpx.Client]:
+    port, smtp_port = free_ports(2)
+    told = {
+        "SW_ENVIRONMENT": "development",
+        "SW_PORT": str(port),
+        "SW_SMTP_PORT": str(smtp_port),
+        "SW_STORE": str(folder / "store.sqlite"),
+    }
+    with (
+        subprocess.Popen([sys.executable, "-m", "local.outside"], env=os.environ | told) as process,
+        httpx.Client(base_url=f"http://127.0.0.1:{port}/bank", trust_env=False) as http,
+    ):
+        try:
+            deadline = time.monotonic() + 30
+            while True:
+                try:
+                    http.get("/payments").raise_for_status()
+                except httpx.TransportError:
+                    assert time.monotonic() < deadline
+                    time.sleep(0.1)
+                else:
+                    break
+            yield http
+        finally:
+            process.terminate()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+    with running(tmp_path_factory.mktemp("bank")) as http:
+        yield http
+
+
+def behave(bank: httpx.Client, behavior: str, **more: object) -> None:
+    bank.put("/behavior", json={"iban": IBAN, "behavior": behavior, **more}).raise_for_status()
+
+
+def send(bank: httpx.Client, msg_id: str, *, day: str = "2999-01-01") -> httpx.Response:
+    return bank.post("/payments", content=ORDER.format(msg_id=msg_id, day=day))
+
+
+def statuses(bank: httpx.Client, msg_id: str) -> list[str]:
+    reports = bank.get(f"/payments/{msg_id}/reports").raise_for_status().json()["reports"]
+    return [report.partition("<TxSts>")[2].partition("<")[0] for report in reports]
+
+
+def times(bank: httpx.Client, msg_id: str) -> int:
+    found = bank.get("/payments").json()["items"]
+    return sum(payment["times"] for payment in found if payment["msg_id"] == msg_id)
+
+
+def test_it_goes_on_with_an_order_and_then_has_paid(bank: httpx.Client) -> None:
+    behave(bank, "accept")
+    assert send(bank, "a").status_code == 202
+    assert statuses(bank, "a") == ["ACSP"]
+    assert statuses(bank, "a") == ["ACSP", "ACSC"]
+
+
+def test_an_order_sent_twice_is_refused_and_counted(bank: httpx.Client) -> None:
+    behave(bank, "accept")
+    assert [send(bank, "b").status_code for _ in range(2)] == [202, 409]
+    assert times(bank, "b") == 2
+
+
+@pytest.mark.parametrize(
+    ("behavior", "first", "second"),
+    [
+        ("reject", ["RJCT"], ["RJCT"]),
+        ("twice", ["ACSC", "ACSC"], ["ACSC", "ACSC"]),
+        ("late", [], []),
+        ("halves", [""], ["ACSC"]),
+    ],
+)
+def test_it_misbehaves_as_told(
+    bank: httpx.Client, behavior: str, first: list[str], second: list[str]
+) -> None:
+    behave(bank, behavior)
+    send(bank, behavior).raise_for_status()
+    assert statuses(bank, behavior) == first
+    assert statuses(bank, behavior) == second
+
+
+def test_how_it_behaves_is_decided_when_it_takes_an_order(bank: httpx.Client) -> None:
+    behave(bank, "reject")
+    send(bank, "c")
+    behave(bank, "accept")
+    assert statuses(bank, "c") == ["RJCT"]
+
+
+def test_it_takes_an_order_and_says_that_it_never_heard_of_it(bank: httpx.Client) -> None:
+    behave(bank, "never")
+    assert send(bank, "d").status_code == 202
+    answer = bank.get("/payments/d/reports")
+    assert (answer.status_code, answer.json()["detail"]) == (404, {"code": "msg_id_unknown", "msg_id": "d"})
+
+
+def test_it_takes_an_order_and_hangs_up(bank: httpx.Client) -> None:
+    behave(bank, "cut")
+    with pytest.raises(httpx.RemoteProtocolError):
+        send(bank, "e")
+    assert statuses(bank, "e") == ["ACSP"]
+
+
+def test_it_takes_an_order_and_answers_slowly(bank: httpx.Client) -> None:
+    behave(bank, "slow", seconds=0.5)
+    before = time.monotonic()
+    send(bank, "f").raise_for_status()
+    assert time.monotonic() - before >= 0.5
+
+
+def test_an_order_of_a_day_that_is_over_is_refused(bank: httpx.Client) -> None:
+    behave(bank, "accept")
+    send(bank, "g", day="2020-01-01")
+    assert statuses(bank, "g") == ["RJCT"]
+
+
+@pytest.mark.parametrize(
+    "document", ["", "<Document", ORDER.replace("pain.001", "pain.008"), "<!DOCTYPE a><a/>"]
+)
+def test_what_is_no_order_is_refused(bank: httpx.Client, document: str) -> None:
+    assert bank.post("/payments", content=document).status_code == 400
+
+
+def test_it_forgets_nothing_when_it_is_started_again(tmp_path: Path) -> None:
+    with running(tmp_path) as bank:
+        behave(bank, "reject")
+        send(bank, "h")
+    with running(tmp_path) as bank:
+        assert statuses(bank, "h") == ["RJCT"]
+        assert [send(bank, one).status_code for one in "hi"] == [409, 202]
+        assert statuses(bank, "i") == ["RJCT"]
