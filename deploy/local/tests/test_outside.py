@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import httpx
 import pytest
@@ -94,10 +94,63 @@ def test_discovery_leads_to_the_keys(world: World) -> None:
     assert httpx.get(found["jwks_uri"], trust_env=False).json()["keys"]
 
 
-@pytest.mark.parametrize("form", [{"username": "stranger"}, {"username": ""}, {}])
+@pytest.mark.parametrize("form", [{"username": "stranger"}, {"username": "device-1"}, {"username": ""}, {}])
 def test_strangers_get_no_token(world: World, form: dict[str, str]) -> None:
     answer = world.http.post("/token", data={"grant_type": "password", **form})
-    assert answer.status_code == 400
+    assert (answer.status_code, answer.json()) == (400, {"error": "invalid_grant"})
+
+
+BY_CLIENT = {"grant_type": "client_credentials"}
+SECRET = people.client_secret("device-2")
+NO_CLIENT = people.sign_in("device-1") | {"client_id": "coach-1", "client_secret": "secret-of-coach-1"}
+
+
+@pytest.mark.parametrize(
+    "request_of_device",
+    [
+        {"data": people.sign_in("device-2")},
+        {"data": BY_CLIENT, "auth": ("device-2", people.client_secret("device-2"))},
+        {"data": BY_CLIENT, "auth": ("device%2D2", people.client_secret("device-2"))},
+    ],
+    ids=["form", "basic", "basic_encoded"],
+)
+async def test_a_device_gets_a_token_for_its_own_credentials(
+    world: World, request_of_device: dict[str, Any]
+) -> None:
+    answer = world.http.post("/token", **request_of_device)
+    assert (answer.status_code, answer.headers["Cache-Control"]) == (200, "no-store")
+    assert answer.json().keys() == {"access_token", "token_type", "expires_in"}
+    assert await verifier(world).person_id(answer.json()["access_token"]) == people.person_id("device-2")
+
+
+@pytest.mark.parametrize(
+    ("form", "auth", "status", "error"),
+    [
+        (BY_CLIENT, None, 401, "invalid_client"),
+        (BY_CLIENT | {"client_id": "device-2"}, None, 401, "invalid_client"),
+        (BY_CLIENT | {"client_id": "device-1", "client_secret": SECRET}, None, 401, "invalid_client"),
+        (NO_CLIENT, None, 401, "invalid_client"),
+        (BY_CLIENT, ("device-2", "wrong"), 401, "invalid_client"),
+        (BY_CLIENT, ("стук", "стук"), 401, "invalid_client"),
+        (people.sign_in("device-2"), ("device-2", SECRET), 400, "invalid_request"),
+        (BY_CLIENT | {"client_id": "device-1"}, ("device-2", SECRET), 400, "invalid_request"),
+        ({"grant_type": ["client_credentials"] * 2}, ("device-2", SECRET), 400, "invalid_request"),
+        ({"grant_type": ""}, ("device-2", SECRET), 400, "invalid_request"),
+        ({"grant_type": "authorization_code"}, ("device-2", SECRET), 400, "unsupported_grant_type"),
+    ],
+)  # fmt: skip
+def test_credentials_that_are_not_a_devices_get_no_token(
+    world: World, form: dict[str, Any], auth: tuple[str, str] | None, status: int, error: str
+) -> None:
+    answer = world.http.post("/token", data=form, auth=auth or httpx.USE_CLIENT_DEFAULT)
+    assert (answer.status_code, answer.json()) == (status, {"error": error})
+    assert ("WWW-Authenticate" in answer.headers) is (status == 401 and auth is not None)
+
+
+@pytest.mark.parametrize("authorization", ["Basic", "Basic ====", "Basic ZGV2aWNl", "Bearer x", "Basic /w=="])
+def test_unreadable_credentials_get_no_token(world: World, authorization: str) -> None:
+    answer = world.http.post("/token", data=BY_CLIENT, headers={"Authorization": authorization})
+    assert (answer.status_code, answer.json()) == (401, {"error": "invalid_client"})
 
 
 def test_a_page_that_rebinds_its_name_to_this_machine_is_refused(world: World) -> None:

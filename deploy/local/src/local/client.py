@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import httpx
 
+from local import people
 from local.errors import LocalError
 from local.layout import Layout
 
@@ -56,14 +57,14 @@ class Client:
     _tokens: dict[str, str] = field(default_factory=dict)
 
     def person(self, login: str) -> "Person":
-        """Somebody of `local.people`."""
+        """Somebody, or a device, of `local.people`."""
         return Person(self, login)
 
     async def token(self, login: str) -> str:
         """An access token; asked for once."""
         if login not in self._tokens:
-            form = {"grant_type": "password", "username": login}
-            answer = await self.http.post(f"{self.system.address('outside')}/token", data=form)
+            token_endpoint = f"{self.system.address('outside')}/token"
+            answer = await self.http.post(token_endpoint, data=people.sign_in(login))
             answer.raise_for_status()
             self._tokens[login] = answer.json()["access_token"]
         return self._tokens[login]

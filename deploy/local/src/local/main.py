@@ -120,11 +120,10 @@ def clock(
 
 @app.command()
 def token(login: str) -> None:
-    """Print an access token of one of the seeded people, for a curl line."""
-    if login not in people.LOGINS:
-        raise LocalError(f"nobody signs in as {login!r}; there are guardian-1 … administrator-1 … auditor-1")
-    form = {"grant_type": "password", "username": login}
-    answer = _outside(lambda http: http.post("/token", data=form))
+    """Print an access token of one of the seeded people or devices, for a curl line."""
+    if login not in people.LOGINS + people.DEVICES:
+        raise LocalError(f"nobody signs in as {login!r}; there are guardian-1 … auditor-1 … device-1")
+    answer = _outside(lambda http: http.post("/token", data=people.sign_in(login)))
     typer.echo(answer["access_token"])
 
 
