@@ -2,8 +2,12 @@
 
 from shared.service import Service
 from wallet import api, consumers, tables
+from wallet.bank import ask_bank, submit_payouts
 from wallet.repository.audits import AUDITS
+from wallet.settings import WalletSettings
 from wallet.usecases.funds import FUND, republish_funds
+from wallet.usecases.payees import PAYEE
+from wallet.usecases.payouts import PAYOUT_RUN, give_up_runs
 from wallet.usecases.programs import PROGRAM, republish_programs
 from wallet.usecases.runs import fund_children
 
@@ -12,8 +16,9 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
-    approvals=(PROGRAM, FUND),
+    approvals=(PROGRAM, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
-    jobs=(fund_children,),
+    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank),
+    settings=WalletSettings,
 )

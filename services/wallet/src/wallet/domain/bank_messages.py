@@ -78,12 +78,20 @@ class Report:
     """A code of ISO 20022, such as AC04; only if it looks like one."""
 
 
+class UnwritableError(ValueError):
+    """No valid order can be made of this."""
+
+
 class UnreadableError(ValueError):
     """No report on one order, whatever else it may be."""
 
 
 def write_order(order: BankOrder) -> bytes:
-    """The order as the bank gets it, valid against its schema. The same order always gives the same bytes."""
+    """The order as the bank gets it, valid against its schema. The same order always gives the same bytes.
+
+    Raises:
+        UnwritableError: there is no valid order with this content.
+    """
     root = Element("Document", xmlns=_ORDER)
     initiation = SubElement(root, "CstmrCdtTrfInitn")
     amount = f"{order.amount_tiyn // 100}.{order.amount_tiyn % 100:02}"
@@ -110,15 +118,18 @@ def write_order(order: BankOrder) -> bytes:
     _add(transfer, "CdtrAcct/Id/IBAN", order.payee.iban)
     _add(transfer, "RmtInf/Ustrd", order.purpose)
     written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    _schema().validate(written)
+    try:
+        _schema().validate(written)
+    except xmlschema.XMLSchemaValidationError as error:
+        raise UnwritableError(f"invalid at {error.path}") from None  # its text quotes the content
     return written
 
 
 def bank_of(iban: str) -> str:
-    """The BIC of the bank that keeps this account. LookupError if nobody knows the bank."""
+    """The BIC of the bank that keeps this account."""
     bic = IBAN(iban).bic
     if bic is None:
-        raise LookupError("no bank has this code")
+        raise UnwritableError("no bank has this code")
     return str(bic)
 
 

@@ -8,6 +8,9 @@ from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from schwifty import IBAN
+from schwifty.exceptions import SchwiftyException
+
 from wallet.domain.bank_messages import Outcome, Party
 
 
@@ -76,6 +79,17 @@ def move(state: State, outcome: Outcome) -> Move:
 def bounce_code(reason: str | None) -> str:
     """Our code for the bank's reason."""
     return _BOUNCE_CODES.get(reason or "", _REFUSED)
+
+
+def account_trouble(iban: str) -> str | None:
+    """Why money cannot be sent to this account: it is no IBAN of Kazakhstan, or of a bank nobody knows."""
+    try:
+        account = IBAN(iban)
+    except SchwiftyException:
+        return "iban_invalid"
+    if account.country_code != "KZ" or account.compact != iban:
+        return "iban_invalid"
+    return None if account.bic else "bank_unknown"
 
 
 class OrderedItem(NamedTuple):
