@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import cast
 from uuid import UUID
 
-from clubs.usecases import groups, seats
+from clubs.usecases import groups, seats, sheets
 from shared.consumer import Dropped, EventRouter, NotYet
 from shared.database import Transaction
 from shared.events.enrollment import (
@@ -73,3 +73,15 @@ async def on_planning_due(tx: Transaction, group_id: UUID, _: datetime) -> None:
 async def on_group_over(tx: Transaction, group_id: UUID, _: datetime) -> None:
     """The group had its last day."""
     await groups.finish_group(tx, group_id)
+
+
+@router.on_deadline(sheets.MONTH_CLOSES)
+async def on_month_closes(tx: Transaction, group_id: UUID, _: datetime) -> None:
+    """The windows of a group's month are over."""
+    await sheets.close_months(tx, group_id)
+
+
+@router.on_deadline(sheets.SEAT_CLOSES)
+async def on_seat_closes(tx: Transaction, enrollment_id: UUID, _: datetime) -> None:
+    """The windows of a seat that ended are over; or it came, or changed, when they were."""
+    await sheets.settle_seat(tx, enrollment_id)

@@ -3,6 +3,7 @@
 from clubs import api, consumers, tables
 from clubs.repository.audit import AUDIT
 from clubs.usecases import groups, providers
+from clubs.usecases.corrections import CORRECTION
 from shared.service import Service
 
 service = Service(
@@ -10,6 +11,7 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
+    approvals=(CORRECTION,),
     republish={
         "provider": providers.republish_providers,
         "staff": providers.republish_staff,

@@ -1,4 +1,4 @@
-"""The tables of clubs. Statements over them are in `repository`; staff are in the plumbing's `grants`."""
+"""The tables of clubs. What is done with them is in `repository`; staff are in the plumbing's `grants`."""
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB
@@ -66,7 +66,9 @@ group_months = sa.Table(
     sa.Column("group_id", sa.ForeignKey("groups.id"), primary_key=True),
     sa.Column("month", sa.Text, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("closed", sa.Boolean, nullable=False),
 )
+"""A plan, and whether the sheets of its month are closed."""
 
 lessons = sa.Table(
     "lessons",
@@ -88,7 +90,7 @@ seats = sa.Table(
     sa.Column("enrollment_id", sa.Uuid, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
-    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("child_id", sa.Uuid, nullable=False, index=True),
     sa.Column("attempt", sa.Integer, nullable=False),
     sa.Column("wished_on", sa.Date, nullable=False),
     sa.Column("priority", sa.Integer, nullable=False),
@@ -122,5 +124,144 @@ seats = sa.Table(
         "group_id",
         "ends_before",
         postgresql_where=sa.text("state IN ('offered', 'reserved', 'freed')"),
+    ),
+)
+
+reports = sa.Table(
+    "reports",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True, cache=1), primary_key=True),
+    sa.Column("lesson_id", sa.ForeignKey("lessons.id"), nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("took_place", sa.Boolean, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("source IN ('coach', 'device')", name="source_known"),
+)
+
+marks = sa.Table(
+    "marks",
+    metadata,
+    sa.Column("number", sa.BigInteger, sa.Identity(always=True, cache=1), primary_key=True),
+    sa.Column("lesson_id", sa.ForeignKey("lessons.id"), nullable=False),
+    sa.Column("enrollment_id", sa.ForeignKey("seats.enrollment_id"), nullable=False),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("person_id", sa.Uuid, nullable=False),
+    sa.Column("present", sa.Boolean, nullable=False),
+    sa.Column("corrects", sa.Boolean, nullable=False),
+    sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("source IN ('coach', 'guardian', 'device')", name="source_known"),
+    sa.CheckConstraint("source = 'coach' OR NOT corrects", name="coaches_correct"),
+    sa.Index(None, "lesson_id", "enrollment_id"),
+)
+"""What was said of children at lessons, in the order of `number`: the latest of one person holds."""
+
+absences = sa.Table(
+    "absences",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False, index=True),
+    sa.Column("since", sa.Date, nullable=False),
+    sa.Column("until", sa.Date, nullable=False),
+    sa.Column("asked_by", sa.Uuid, nullable=False),
+    sa.Column("asked_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("accepted_by", sa.Uuid, nullable=True),
+    sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
+    sa.UniqueConstraint("child_id", "provider_id", "since", "until"),
+    sa.CheckConstraint("since <= until", name="days_in_order"),
+    sa.CheckConstraint("(accepted_by IS NULL) = (accepted_at IS NULL)", name="accepted_whole"),
+)
+
+disputes = sa.Table(
+    "disputes",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("enrollment_id", sa.ForeignKey("seats.enrollment_id"), nullable=False),
+    sa.Column("child_id", sa.Uuid, nullable=False, index=True),
+    sa.Column("lesson_id", sa.ForeignKey("lessons.id"), nullable=False),
+    sa.Column("group_id", sa.ForeignKey("groups.id"), nullable=False),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False, index=True),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=True),
+    sa.Column("reason", sa.Text, nullable=True),
+    sa.Column("opened_by", sa.Uuid, nullable=False),
+    sa.Column("opened_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("closed_by", sa.Uuid, nullable=True),
+    sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("state IN ('open', 'withdrawn', 'decided')", name="state_known"),
+    sa.CheckConstraint("outcome IN ('count', 'do_not_count')", name="outcome_known"),
+    sa.CheckConstraint(
+        "(state = 'decided') = (outcome IS NOT NULL) AND (state = 'decided') = (reason IS NOT NULL)",
+        name="decided_with_a_reason",
+    ),
+    sa.CheckConstraint(
+        "(state = 'open') = (closed_by IS NULL) AND (state = 'open') = (closed_at IS NULL)",
+        name="closed_by_somebody",
+    ),
+    sa.Index(
+        "uq_disputes_standing",
+        "lesson_id",
+        "child_id",
+        unique=True,
+        postgresql_where=sa.text("state <> 'withdrawn'"),
+    ),
+)
+
+sheets = sa.Table(
+    "sheets",
+    metadata,
+    sa.Column("enrollment_id", sa.ForeignKey("seats.enrollment_id"), primary_key=True),
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("revision", sa.Integer, primary_key=True),
+    sa.Column("group_id", sa.Uuid, nullable=False),
+    sa.Column("provider_id", sa.Uuid, nullable=False),
+    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.Column("content", sa.Text, nullable=False),
+    sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
+    sa.CheckConstraint("revision >= 1", name="revisions_from_one"),
+    sa.Index(None, "group_id", "month"),
+)
+"""Each revision whole. `content` is the very text that `digest` is of, hence not JSONB."""
+
+statements = sa.Table(
+    "statements",
+    metadata,
+    sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    sa.Column("provider_id", sa.ForeignKey("providers.id"), nullable=False),
+    sa.Column("month", sa.Text, nullable=False),
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("signed_by", sa.Uuid, nullable=True),
+    sa.Column("signed_at", sa.DateTime(timezone=True), nullable=True),
+    sa.UniqueConstraint("provider_id", "month", "number"),
+    sa.CheckConstraint("state IN ('open', 'ready', 'signed')", name="state_known"),
+    sa.CheckConstraint(
+        "(state = 'signed') = (signed_by IS NOT NULL) AND (state = 'signed') = (signed_at IS NOT NULL)",
+        name="signed_by_somebody",
+    ),
+    sa.Index(
+        "uq_statements_unsigned",
+        "provider_id",
+        "month",
+        unique=True,
+        postgresql_where=sa.text("state <> 'signed'"),
+    ),
+)
+
+statement_lines = sa.Table(
+    "statement_lines",
+    metadata,
+    sa.Column("statement_id", sa.ForeignKey("statements.id"), primary_key=True),
+    sa.Column("enrollment_id", sa.Uuid, primary_key=True),
+    sa.Column("month", sa.Text, nullable=False),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("digest", sa.Text, nullable=False),
+    sa.ForeignKeyConstraint(
+        ["enrollment_id", "month", "revision"], ["sheets.enrollment_id", "sheets.month", "sheets.revision"]
     ),
 )

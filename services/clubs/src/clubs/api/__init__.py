@@ -2,9 +2,8 @@
 
 from fastapi import APIRouter
 
-from clubs.api import groups, providers, seats
+from clubs.api import absences, attendance, disputes, groups, lessons, providers, seats, statements
 
 router = APIRouter()
-router.include_router(providers.router)
-router.include_router(groups.router)
-router.include_router(seats.router)
+for part in (providers, groups, seats, lessons, attendance, absences, disputes, statements):
+    router.include_router(part.router)

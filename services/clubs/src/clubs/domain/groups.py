@@ -180,7 +180,7 @@ def _days(weekday: int, since: date, until: date) -> Iterator[date]:
     return (day.date() for day in rule)
 
 
-def check_closing(on: date, *, now: datetime) -> None:
-    """A group closes today or later."""
-    if on < civil_date(now):
+def check_closing(on: date, *, now: datetime, begun: bool) -> None:
+    """A group closes today or later, and not before a lesson of that day that has begun: it is marked."""
+    if on < civil_date(now) or begun:
         raise ClosesInPastError

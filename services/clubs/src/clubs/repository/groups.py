@@ -176,7 +176,10 @@ async def add_months(tx: Transaction, months: Sequence[Month]) -> None:
     """The first plans of months, with their lessons."""
     await tx.execute(
         insert(group_months),
-        [{"group_id": one.group_id, "month": one.month, "version": one.version} for one in months],
+        [
+            {"group_id": one.group_id, "month": one.month, "version": one.version, "closed": False}
+            for one in months
+        ],
     )
     rows = [
         {
@@ -193,6 +196,16 @@ async def add_months(tx: Transaction, months: Sequence[Month]) -> None:
     ]
     if rows:
         await tx.execute(insert(lessons), rows)
+
+
+async def has_begun(tx: Transaction, group_id: UUID, since: date) -> bool:
+    """Whether a lesson from this day on has begun already."""
+    found = await tx.execute(
+        sa.select(lessons.c.id)
+        .where(lessons.c.group_id == group_id, lessons.c.held_on >= since, lessons.c.starts_at <= tx.now)
+        .limit(1)
+    )
+    return found.first() is not None
 
 
 async def cancel_lessons(tx: Transaction, group_id: UUID, since: date) -> frozenset[str]:

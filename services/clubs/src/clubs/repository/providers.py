@@ -62,10 +62,10 @@ async def staff_of(tx: Transaction, provider_id: UUID, role: str) -> frozenset[U
 
 
 async def staff_after(tx: Transaction, after: UUID | None, *, limit: int) -> Sequence[Row]:
-    """The next grants of providers' staff in the order of their ids, ended ones included."""
+    """The next grants of directors and coaches in the order of their ids, ended ones included."""
     statement = (
         sa.select(grants)
-        .where(grants.c.scope_kind == "provider", grants.c.id > (after or FIRST))
+        .where(grants.c.role.in_(("director", "coach")), grants.c.id > (after or FIRST))
         .order_by(grants.c.id)
         .limit(limit)
     )

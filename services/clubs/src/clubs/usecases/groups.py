@@ -18,7 +18,7 @@ from clubs.domain.seats import close, finish
 from clubs.repository import groups as repository
 from clubs.repository import providers
 from clubs.repository.groups import Month, Search, Shown, group_of
-from clubs.usecases import seats
+from clubs.usecases import seats, sheets
 from clubs.usecases.planning import describe_month, plan_from
 from clubs.usecases.providers import names_of
 from shared import deadlines, outbox
@@ -76,6 +76,7 @@ async def open_group(tx: Transaction, principal: Principal, new: NewGroup) -> UU
     await repository.add_group(tx, group)
     outbox.publish(tx, describe_group(group))
     await _plan(tx, group)
+    await sheets.expect_closing(tx, group.id)
     over = civil_moment(group.ends_on + timedelta(days=1))
     await deadlines.set(tx, kind=GROUP_OVER, subject_id=group.id, due_at=over)
     return group.id
@@ -124,7 +125,7 @@ async def close_group(tx: Transaction, principal: Principal, group_id: UUID, on:
     if row is None:
         raise NotFoundError
     group = group_of(row)
-    check_closing(on, now=tx.now)
+    check_closing(on, now=tx.now, begun=await repository.has_begun(tx, group_id, on))
     if group.closed and on > group.ends_on:
         raise GroupClosedError
     book = await seats.change(tx, group_id, None, lambda book, _: close(book, on))
@@ -132,6 +133,7 @@ async def close_group(tx: Transaction, principal: Principal, group_id: UUID, on:
     await repository.save_group(tx, group)
     outbox.publish(tx, describe_group(group))
     changed = await repository.cancel_lessons(tx, group_id, on)
+    await sheets.expect_closing(tx, group_id)
     for month in await repository.read_months(tx, [group_id], months=changed):
         outbox.publish(tx, describe_month(month))
 

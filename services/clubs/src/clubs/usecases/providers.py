@@ -16,7 +16,8 @@ from shared.security import Grant, Principal, describe_grant
 REPUBLISHED_AT_ONCE = 200
 """How many facts one transaction of a republication tells again."""
 
-StaffRole = Literal["director", "coach"]
+StaffRole = Literal["director", "coach", "device"]
+"""A device is a program with client credentials of its own: its `sub` is the person."""
 
 
 async def register_provider(tx: Transaction, principal: Principal, *, number: str, name: Names) -> Row:
@@ -56,12 +57,11 @@ async def appoint_staff(
     id_ = uuid5(provider_id, f"{person_id}/{role}")
     grant = Grant(role, "provider", provider_id)
     await describe_grant(tx, id_=id_, person_id=person_id, grant=grant, version=1, ended=False)
-    outbox.publish(
-        tx,
-        events.StaffDescribed(
+    if role != "device":  # whose marks are nobody else's business
+        described = events.StaffDescribed(
             grant_id=id_, version=1, person_id=person_id, provider_id=provider_id, role=role
-        ),
-    )
+        )
+        outbox.publish(tx, described)
     return id_
 
 

@@ -25,6 +25,7 @@ from clubs.repository import groups as groups_repository
 from clubs.repository import seats as repository
 from clubs.repository.groups import group_of
 from clubs.repository.seats import Standing
+from clubs.usecases import sheets
 from clubs.usecases.planning import plan_from
 from shared import deadlines, outbox
 from shared.clock import civil_date
@@ -99,6 +100,7 @@ async def _save(tx: Transaction, before: Mapping[UUID, Book], after: Mapping[UUI
     changed = await repository.save_books(tx, before, after)
     for place in changed:
         tx.touch(place.id)
+    await sheets.expect_settling(tx, changed)
     # Who answers an offer leaves its deadline behind: it finds nothing to do, and costs a row for two days.
     await deadlines.set_all(
         tx,
