@@ -10,7 +10,7 @@ from clubs.domain.groups import Group, Names, Weekly, check_group
 from local import people
 from local.population import CHILDREN
 from local.seeds import district
-from notifications.domain import email_address, phone_number
+from notifications.domain.reaching import email_address, phone_number
 
 BEGINS_ON = district.BEGINS_AT.date()
 

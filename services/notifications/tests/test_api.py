@@ -10,10 +10,21 @@ import orjson
 import pytest
 import sqlalchemy as sa
 
-from notifications.testing import Family, about, confirmed, queued
+from notifications.testing import (
+    Family,
+    about,
+    charged,
+    confirmed,
+    disputed,
+    payout,
+    queued,
+    staff,
+)
 from shared.consumer import NotYet
 from shared.database import new_id
+from shared.edge import Edge
 from shared.events.enrollment import Ended
+from shared.events.wallet import PayoutBounced
 from shared.service import Service
 from shared.testing import Database
 from shared.testing_http import ServedApi, TokenIssuer, served, signed_in
@@ -21,7 +32,13 @@ from shared.testing_http import ServedApi, TokenIssuer, served, signed_in
 Take = Callable[..., Awaitable[list[NotYet]]]
 PREFERENCES = {
     "language": "ru",
-    "topics": {"children": ["email"], "seats": ["email", "sms"], "enrollments": ["sms"], "money": []},
+    "topics": {
+        "children": ["email"],
+        "seats": ["email", "sms"],
+        "enrollments": ["sms"],
+        "money": [],
+        "attendance": [],
+    },
     "quiet_hours": {"starts_at": "22:00", "ends_at": "07:30"},
 }
 
@@ -57,6 +74,23 @@ async def test_the_inbox_shows_the_newest_first_and_counts_the_unread(
     assert first["title"] == "Robotics: enrolled"
     assert first["body"].endswith("September 2026. Lessons from September 10, 2026.")
     assert (first["topic"], first["child_id"]) == ("enrollments", str(family.child_id))
+
+
+async def test_a_director_reads_what_concerns_the_provider(
+    api: ServedApi, family: Family, take: Take
+) -> None:
+    person_id = new_id()
+    await take(staff(family, person_id), charged(family), disputed(family, new_id()))
+    await take(payout(PayoutBounced, family, code="account_closed"))
+    async with signed_in(api.url, api.issuer, person_id) as director:
+        shown = (await director.get("/v1/inbox")).json()
+    bounced, dispute = shown["items"]
+    assert bounced["title"] == "A payment of 57,692.30\u00a0₸ did not go through"
+    assert bounced["body"].startswith("The bank did not pay. 5 lines are due again")
+    assert "The account is closed." in bounced["body"]
+    assert (bounced["topic"], bounced["child_id"]) == ("money", None)
+    assert (dispute["topic"], dispute["title"]) == ("attendance", "Robotics: a lesson is disputed")
+    assert {one["provider_id"] for one in shown["items"]} == {str(family.provider_id)}
 
 
 async def test_pages_follow_each_other_without_gap_or_repeat(
@@ -294,6 +328,19 @@ async def test_preferences_are_kept_and_nobody_elses_change(
     never = await guardian.put("/v1/me/preferences", json=PREFERENCES | {"quiet_hours": None})
     assert never.json()["quiet_hours"] is None
     assert (await stranger.get("/v1/me/preferences")).json() == default
+
+
+async def test_a_topic_that_is_newer_than_what_somebody_said_is_on(
+    guardian: httpx.AsyncClient, edge: Edge
+) -> None:
+    await guardian.put("/v1/me/preferences", json=PREFERENCES)
+    async with edge.transaction() as tx:
+        await tx.execute(sa.text("UPDATE preferences SET topics = topics - 'attendance'"))
+    known = (await guardian.get("/v1/me/preferences")).json()["topics"]
+    assert known == PREFERENCES["topics"] | {"attendance": ["email", "sms"]}  # type: ignore[operator] # a dict it is
+    older = {name: channels for name, channels in known.items() if name != "attendance"}
+    answer = await guardian.put("/v1/me/preferences", json=PREFERENCES | {"topics": older})
+    assert (answer.status_code, answer.json()["topics"]) == (200, known)
 
 
 @pytest.mark.parametrize(

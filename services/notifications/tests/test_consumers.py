@@ -8,17 +8,39 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from notifications.domain import Kind
+from notifications.domain.kinds import Kind
 from notifications.repository import messages
 from notifications.repository.messages import Message
 from notifications.tables import messages as table
-from notifications.testing import NOON, Family, about, confirmed, held, queued, unfunded
+from notifications.testing import (
+    NOON,
+    Family,
+    about,
+    charged,
+    confirmed,
+    decided,
+    disputed,
+    held,
+    item,
+    payout,
+    queued,
+    staff,
+    unfunded,
+)
 from shared.consumer import NotYet
 from shared.database import new_id
 from shared.edge import Edge
 from shared.events.clubs import SeatOffered, SeatRefused
 from shared.events.enrollment import Canceled, Ended, GrantDescribed, Rejected
 from shared.events.envelope import Event
+from shared.events.wallet import (
+    ClaimOpened,
+    ItemFrozen,
+    ItemUnfrozen,
+    PayoutBounced,
+    PayoutSent,
+    PayoutSettled,
+)
 from shared.security import principal_of
 from shared.testing import envelope_of
 
@@ -231,3 +253,174 @@ async def test_an_auditor_told_by_enrollment_is_one_here(take: Take, edge: Edge)
     )
     async with edge.transaction() as tx:
         assert (await principal_of(tx, person_id)).has("auditor")
+
+
+# Attendance and what it costs.
+
+
+@pytest.fixture
+async def director(take: Take, family: Family) -> UUID:
+    """The director of the provider whose group it is."""
+    person_id = new_id()
+    await take(staff(family, person_id))
+    return person_id
+
+
+async def kinds(inbox: Inbox, person_id: UUID) -> list[Kind]:
+    return [one.kind for one in await inbox(person_id)]
+
+
+async def test_a_charge_says_how_many_lessons_count_and_what_the_club_gets(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    await take(charged(family, disputed_tiyn=144_231))
+    for guardian in family.guardians:
+        (told,) = await inbox(guardian)
+        group = {"kk": "Робототехника тобы", "ru": "Группа робототехники", "en": "Robotics"}
+        assert (told.kind, told.child_id, told.provider_id) == (Kind.MONTH_CHARGED, family.child_id, None)
+        assert told.content == {
+            "group": group,
+            "month": "2026-10",
+            "amount_tiyn": 1_442_307,
+            "counted": 1,
+            "planned": 3,
+            "disputed_tiyn": 144_231,
+        }
+
+
+async def test_a_charge_is_told_again_only_if_it_changed_in_one_chunk_or_in_many(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    second = Family(guardians=family.guardians, group_id=family.group_id)
+    await take(second.child_described())
+    revisions = ((1, 1_442_307), (2, 1_442_307), (3, 500))
+    await take(*(charged(family, amount, revision=number) for number, amount in revisions))
+    for number, amount in revisions:
+        await take(charged(second, amount, revision=number))
+    told = await inbox(family.guardians[0])
+    assert [one.kind for one in told] == [Kind.MONTH_CHARGED, Kind.MONTH_RECHARGED] * 2
+    assert (told[1].content["before_tiyn"], told[1].content["amount_tiyn"]) == (1_442_307, 500)
+
+
+async def test_a_dispute_that_stops_the_money_of_two_funds_is_told_once_and_anew_with_the_next(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    await take(charged(family))
+    for revision in (2, 4):
+        await take(charged(family, revision=revision, frozen=True), item(ItemFrozen, family))
+        await take(item(ItemFrozen, family), item(ClaimOpened, family))
+        over = charged(family, revision=revision + 1)
+        await take(item(ItemUnfrozen, family), item(ItemUnfrozen, family), over)
+    round_of_it = [Kind.PAYMENT_STOPPED, Kind.CLAIM_OPENED, Kind.PAYMENT_RESUMED]
+    assert await kinds(inbox, family.guardians[0]) == [Kind.MONTH_CHARGED, *round_of_it, *round_of_it]
+
+
+async def test_a_charge_neither_hides_nor_is_hidden_by_what_became_of_the_enrollment(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    later = NOON + timedelta(days=1)
+    await take(envelope_of(charged(family), later))
+    await take(envelope_of(Ended(**about(family), on=date(2026, 10, 20), code="moved"), NOON))
+    await take(envelope_of(charged(family, 5, revision=2), NOON))
+    told = [Kind.MONTH_CHARGED, Kind.ENDED, Kind.MONTH_RECHARGED]
+    assert await kinds(inbox, family.guardians[0]) == told
+
+
+async def test_a_month_that_costs_nothing_for_lack_of_money_says_so(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    await take(charged(family, 0, code="no_money"))
+    (told,) = await inbox(family.guardians[0])
+    assert (told.kind, told.content["charge_code"]) == (Kind.MONTH_UNPAID, "no_money")
+
+
+async def test_a_charge_of_a_child_that_nobody_described_waits_and_is_told_then(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    stranger = Family(group_id=family.group_id)
+    assert await take(charged(stranger)) == [NotYet("child_described")]
+    await take(stranger.child_described())
+    assert await take(charged(stranger)) == []
+    assert await kinds(inbox, stranger.guardians[0]) == [Kind.MONTH_CHARGED]
+
+
+@pytest.mark.parametrize(
+    ("outcome", "guardian_reads", "director_reads"),
+    [
+        ("withdrawn", Kind.DISPUTE_WITHDRAWN, Kind.CLUB_DISPUTE_WITHDRAWN),
+        ("count", Kind.DISPUTE_COUNTS, Kind.CLUB_DISPUTE_COUNTS),
+        ("do_not_count", Kind.DISPUTE_DOES_NOT_COUNT, Kind.CLUB_DISPUTE_DOES_NOT_COUNT),
+    ],
+)
+async def test_a_dispute_and_its_end_are_told_to_guardians_and_to_the_director(
+    *,
+    take: Take,
+    family: Family,
+    inbox: Inbox,
+    director: UUID,
+    outcome: Any,  # noqa: ANN401 - of a table
+    guardian_reads: Kind,
+    director_reads: Kind,
+) -> None:
+    opened = disputed(family, new_id())
+    await take(opened)
+    await take(decided(opened, outcome))
+    for guardian in family.guardians:
+        assert await kinds(inbox, guardian) == [Kind.DISPUTE_OPENED, guardian_reads]
+    told = await inbox(director)
+    assert [one.kind for one in told] == [Kind.CLUB_DISPUTE_OPENED, director_reads]
+    assert {one.provider_id for one in told} == {family.provider_id}
+    assert [one.content["on"] for one in told] == ["2026-10-06"] * 2
+
+
+async def test_a_director_who_is_a_guardian_of_the_child_is_told_once_as_a_guardian(
+    take: Take, family: Family, inbox: Inbox, director: UUID
+) -> None:
+    await take(staff(family, family.guardians[0]))
+    await take(disputed(family, new_id()))
+    assert await kinds(inbox, family.guardians[0]) == [Kind.DISPUTE_OPENED]
+    assert await kinds(inbox, director) == [Kind.CLUB_DISPUTE_OPENED]
+
+
+async def test_a_dispute_waits_for_who_directs_the_provider_and_leaves_no_trace(
+    take: Take, family: Family, inbox: Inbox
+) -> None:
+    opened = disputed(family, new_id())
+    assert await take(opened) == [NotYet("staff_described")]
+    assert await inbox(family.guardians[0]) == []
+    await take(staff(family, new_id(), ended=True))
+    assert await take(opened) == [], "nobody directs it any more: there is nobody to wait for"
+    assert await kinds(inbox, family.guardians[0]) == [Kind.DISPUTE_OPENED]
+
+
+async def test_directors_are_told_what_becomes_of_their_money_and_nobody_else_is(
+    take: Take, family: Family, inbox: Inbox, director: UUID
+) -> None:
+    former, coach = new_id(), new_id()
+    await take(staff(family, former), staff(family, former, version=2, ended=True))
+    await take(staff(family, coach).model_copy(update={"role": "coach"}), staff(Family(), new_id()))
+    sent, settled = payout(PayoutSent, family), payout(PayoutSettled, family)
+    await take(sent, settled, payout(PayoutBounced, family, code="account_closed"))
+    told = await inbox(director)
+    assert [one.kind for one in told] == [Kind.PAYOUT_SENT, Kind.PAYOUT_SETTLED, Kind.PAYOUT_BOUNCED]
+    assert told[0].content == {"amount_tiyn": 5_769_230, "items": 5}
+    assert told[2].content["bank_code"] == "account_closed"
+    assert (told[0].child_id, told[0].provider_id) == (None, family.provider_id)
+    for other in (former, coach, *family.guardians):
+        assert await inbox(other) == []
+
+
+async def test_a_payout_waits_for_who_directs_the_provider(take: Take, family: Family) -> None:
+    sent = payout(PayoutSent, family)
+    assert await take(sent) == [NotYet("staff_described")]
+    assert await take(staff(family, new_id()), sent) == []
+
+
+async def test_many_charges_at_once_are_told_set_wise(take: Take, family: Family, inbox: Inbox) -> None:
+    siblings = [Family(guardians=family.guardians, group_id=family.group_id) for _ in range(200)]
+    await take(*(one.child_described() for one in siblings))
+    once = [envelope_of(charged(one), NOON) for one in siblings]
+    assert await take(*once, *once) == []
+    assert await take(*once) == []
+    told = await inbox(family.guardians[0])
+    assert [one.child_id for one in told] == [one.child_id for one in siblings]

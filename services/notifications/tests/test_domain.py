@@ -13,20 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from notifications import texts
-from notifications.domain import (
+from notifications.domain.bills import Bill, Charge, Item
+from notifications.domain.kinds import BESIDE, TOPICS, Kind
+from notifications.domain.news import EnrollmentSeen, MonthMoney, News, is_still_news
+from notifications.domain.reaching import (
     ATTEMPTS_MAX,
     CHANNELS,
-    TOPICS,
     Copy,
-    EnrollmentSeen,
-    Kind,
-    MonthMoney,
-    News,
     Preferences,
     QuietHours,
     Recipient,
     email_address,
-    is_still_news,
     pause_after,
     phone_number,
     tell,
@@ -47,13 +44,22 @@ VALUES: Mapping[str, Any] = {
     "grace_ends_on": "2026-10-10",
     "month": "2026-10",
     "missing_tiyn": 450_000,
+    "amount_tiyn": 1_442_307,
+    "before_tiyn": 1_875_000,
+    "disputed_tiyn": 144_231,
+    "uncovered_tiyn": 5,
+    "counted": 10,
+    "planned": 13,
+    "items": 3,
     "code": "no_money",
     "ended_code": "no_money",
+    "charge_code": "no_money",
+    "bank_code": "account_closed",
 }
 
 
 def news(kind: Kind, at: datetime = NOON, **values: object) -> News:
-    return News(uuid4(), kind, at, uuid4(), uuid4(), uuid4(), values)
+    return News(uuid4(), kind, at, uuid4(), uuid4(), uuid4(), values=values)
 
 
 def person(*reachable: Any, **preferences: Any) -> Recipient:  # noqa: ANN401 - whatever Preferences takes
@@ -162,6 +168,70 @@ def test_the_older_of_two_answers_about_a_month_never_speaks_last() -> None:
     assert unfunded.funded(NOON) == (unfunded, False)
 
 
+# What a charged month costs.
+
+
+def charge(revision: int, amount_tiyn: int, *, frozen: bool = False, code: str | None = None) -> Charge:
+    return Charge(revision, amount_tiyn, counted=1 if amount_tiyn else 0, frozen=frozen, code=code)
+
+
+def told(*heard: Charge | Item) -> list[Kind | None]:
+    bill, kinds = Bill(), []
+    for one in heard:
+        bill, kind = bill.hear(one)
+        kinds.append(kind)
+    return kinds
+
+
+def test_a_month_is_told_when_it_is_charged_first_and_whenever_the_amount_changes() -> None:
+    again = [charge(1, 500), charge(1, 500), charge(2, 500), charge(3, 400), charge(2, 500), charge(4, 0)]
+    changed = Kind.MONTH_RECHARGED
+    assert told(*again) == [Kind.MONTH_CHARGED, None, None, changed, None, changed]
+
+
+@pytest.mark.parametrize(
+    ("first", "kind"),
+    [
+        (charge(1, 0), Kind.MONTH_FREE),
+        (charge(1, 0, code="no_money"), Kind.MONTH_UNPAID),
+        (Charge(1, 0, counted=3, frozen=False, code=None), Kind.MONTH_CHARGED),
+        (charge(4, 500), Kind.MONTH_CHARGED),
+    ],
+)
+def test_the_first_word_on_a_charge_says_why_it_is_nothing(first: Charge, kind: Kind) -> None:
+    assert told(first) == [kind]
+
+
+def test_a_month_that_several_funds_pay_is_stopped_once_and_its_items_say_so() -> None:
+    freezing: list[Charge | Item] = [charge(2, 500, frozen=True), Item.FROZEN, Item.FROZEN]
+    for order in (freezing, [Item.FROZEN, Item.FROZEN, charge(2, 500, frozen=True)]):
+        kinds = told(charge(1, 500), *order)
+        assert [kind for kind in kinds[1:] if kind] == [Kind.PAYMENT_STOPPED]
+    mixed = told(charge(1, 500), charge(2, 500, frozen=True), Item.FROZEN, Item.CLAIMED, Item.CLAIMED)
+    assert mixed[2:] == [Kind.PAYMENT_STOPPED, Kind.CLAIM_OPENED, None]
+
+
+@pytest.mark.parametrize("amount_tiyn", [500, 400])
+def test_the_end_of_a_stop_is_told_once_with_what_it_amounts_to_now(amount_tiyn: int) -> None:
+    expected = Kind.PAYMENT_RESUMED if amount_tiyn == 500 else Kind.MONTH_RECHARGED
+    ending: list[Charge | Item] = [Item.UNFROZEN, Item.UNFROZEN, charge(3, amount_tiyn)]
+    for order in (ending, [charge(3, amount_tiyn), Item.UNFROZEN, Item.UNFROZEN]):
+        kinds = told(charge(1, 500), charge(2, 500, frozen=True), Item.FROZEN, *order)
+        assert [kind for kind in kinds[3:] if kind] == [expected]
+
+
+def test_a_second_dispute_after_the_first_was_decided_is_told_anew() -> None:
+    over: list[Charge | Item] = [charge(3, 500), Item.UNFROZEN]
+    first = [charge(2, 500, frozen=True), Item.FROZEN, Item.CLAIMED, *over]
+    again = told(charge(1, 500), *first, charge(4, 500, frozen=True), Item.FROZEN, Item.CLAIMED)
+    assert again[-2:] == [Kind.PAYMENT_STOPPED, Kind.CLAIM_OPENED]
+
+
+@pytest.mark.parametrize("kind", sorted(BESIDE))
+def test_what_was_charged_or_disputed_is_told_whatever_became_of_the_enrollment(kind: Kind) -> None:
+    assert is_still_news(news(kind, NOON), EnrollmentSeen(Kind.ENDED, LATER), LATER)
+
+
 # Deliveries that fail, and contacts.
 
 
@@ -241,14 +311,10 @@ def test_each_reason_says_what_to_do() -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("kind", Kind)
 def test_each_message_is_written_out_in_each_language(kind: Kind, language: LanguageCode) -> None:
-    rendered = texts.render(kind, VALUES if kind is Kind.SEAT_QUEUED else without_count(), language)
+    rendered = texts.render(kind, VALUES, language)
     assert "{" not in rendered.title + rendered.body
     assert "message." not in rendered.title + rendered.body
     assert "\n" not in rendered.title
-
-
-def without_count() -> dict[str, Any]:
-    return {name: value for name, value in VALUES.items() if name != "ahead"}
 
 
 @pytest.mark.parametrize(
@@ -273,6 +339,47 @@ def test_what_is_counted_takes_the_plural_of_the_language(
 
 
 @pytest.mark.parametrize(
+    ("language", "planned", "said"),
+    [
+        ("kk", 13, "жоспарланған 13 сабақтан 1 сабақ есепке алынды"),
+        ("ru", 1, "засчитано 1 из 1 занятия."),
+        ("ru", 2, "засчитано 1 из 2 занятий."),
+        ("ru", 11, "засчитано 1 из 11 занятий."),
+        ("ru", 21, "засчитано 1 из 21 занятия."),
+        ("en", 1, "for 1 of 1 lesson."),
+        ("en", 13, "for 1 of 13 lessons."),
+    ],
+)
+def test_lessons_are_counted_as_the_language_does(language: LanguageCode, planned: int, said: str) -> None:
+    values = {**VALUES, "counted": 1, "planned": planned}
+    for kind in (Kind.MONTH_CHARGED, Kind.MONTH_RECHARGED):
+        assert said in texts.render(kind, values, language).body
+
+
+@pytest.mark.parametrize(("lines", "said"), [(1, "1 строка"), (3, "3 строки"), (5, "5 строк")])
+def test_lines_of_an_order_are_counted_as_the_language_does(lines: int, said: str) -> None:
+    for kind in (Kind.PAYOUT_SENT, Kind.PAYOUT_SETTLED, Kind.PAYOUT_BOUNCED):
+        assert said in texts.render(kind, {**VALUES, "items": lines}, "ru").body
+
+
+def test_a_charge_says_what_is_disputed_or_uncovered_only_if_something_is() -> None:
+    plain = {name: value for name, value in VALUES.items() if name not in {"disputed_tiyn", "uncovered_tiyn"}}
+    body = texts.render(Kind.MONTH_CHARGED, plain, "en").body
+    assert body.startswith("14,423.07\u00a0₸ goes to the club for 10 of 13 lessons.")
+    assert texts.render(Kind.MONTH_CHARGED, VALUES, "en").body == (
+        f"{body} Set aside until the dispute is decided: 1,442.31\u00a0₸."
+        " Not paid, for lack of money: 0.05\u00a0₸."
+    )
+
+
+def test_a_reason_nobody_knows_is_left_out_where_nothing_can_be_done() -> None:
+    unpaid = texts.render(Kind.MONTH_UNPAID, {"group": GROUP, "month": "2026-10", "charge_code": "x"}, "en")
+    assert unpaid.body.endswith("so nothing goes to the club.")
+    bounced = {"amount_tiyn": 5, "items": 1, "bank_code": "newer_than_us"}
+    assert texts.render(Kind.PAYOUT_BOUNCED, bounced, "en").body.endswith("goes into the next order.")
+
+
+@pytest.mark.parametrize(
     ("language", "tiyn", "written"),
     [
         ("kk", 1_875_000, "18\u00a0750\u00a0₸"),
@@ -289,10 +396,10 @@ def test_money_is_written_in_tenge_as_the_language_does(
 
 
 def test_days_months_and_moments_are_civil_and_in_words() -> None:
-    body = texts.render(Kind.SEAT_OFFERED, without_count(), "ru").body
+    body = texts.render(Kind.SEAT_OFFERED, VALUES, "ru").body
     assert "10 сентября 2026" in body
     assert "9 сентября 2026, 14:00" in body, "UTC 09:00 is 14:00 in Almaty"
-    assert "2026 жылғы қазан айына" in texts.render(Kind.MONTH_UNFUNDED, without_count(), "kk").title
+    assert "2026 жылғы қазан айына" in texts.render(Kind.MONTH_UNFUNDED, VALUES, "kk").title
 
 
 def test_a_code_without_a_text_of_its_own_still_says_something() -> None:
@@ -304,5 +411,5 @@ def test_a_code_without_a_text_of_its_own_still_says_something() -> None:
 
 def test_a_name_with_line_breaks_stays_one_line() -> None:
     names = dict.fromkeys(GROUP, "Робот\r\nBcc: all")
-    title = texts.render(Kind.CONFIRMED, without_count() | {"group": names}, "en").title
+    title = texts.render(Kind.CONFIRMED, {**VALUES, "group": names}, "en").title
     assert title == "Робот Bcc: all: enrolled"

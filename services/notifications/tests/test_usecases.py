@@ -22,11 +22,25 @@ from starlette.routing import Route
 
 from notifications import tables
 from notifications.audit import AUDIT
-from notifications.domain import ATTEMPTS_MAX, TOPICS, Kind, News, Preferences
+from notifications.domain.kinds import TOPICS, Kind
+from notifications.domain.news import News
+from notifications.domain.reaching import ATTEMPTS_MAX, Preferences
 from notifications.jobs import Post
 from notifications.outside import MailServer, SmsGateway
 from notifications.repository import heard, messages, people
-from notifications.testing import NOON, Family, about, confirmed, queued, unfunded
+from notifications.testing import (
+    NOON,
+    Family,
+    about,
+    charged,
+    confirmed,
+    disputed,
+    item,
+    payout,
+    queued,
+    staff,
+    unfunded,
+)
 from notifications.texts import Rendered
 from notifications.usecases.reaching import set_contacts
 from notifications.usecases.telling import tell_guardians
@@ -35,6 +49,7 @@ from shared.consumer import NotYet
 from shared.database import new_id, plumbing
 from shared.edge import Edge
 from shared.encryption import Keyring
+from shared.events.wallet import ItemFrozen, PayoutSent
 from shared.testing import Database, envelope_of, eventually, set_clock
 from shared.testing_http import served
 
@@ -408,6 +423,24 @@ async def test_two_topics_at_once_agree_on_the_last_word(edge: Edge, take: Take,
     assert seen == ("confirmed", third)
 
 
+@pytest.mark.usefixtures("guardian")
+async def test_what_a_month_costs_and_what_is_disputed_leaves_without_the_child(
+    take: Take, family: Family, post: Post, outside: Outside
+) -> None:
+    frozen = charged(family, revision=2, frozen=True)
+    await take(charged(family), staff(family, new_id()), disputed(family, new_id()), frozen)
+    await take(item(ItemFrozen, family))
+    assert await post.send_some() == 6
+    subjects = {str(mail["Subject"]) for mail in outside.mails}
+    assert subjects == {
+        "Робототехника тобы: 2026 жылғы қазан айының есебі",
+        "Робототехника тобы: сабақ туралы хабарлама қабылданды",
+        "Робототехника тобы: 2026 жылғы қазан айының төлемі тоқтатылды",
+    }
+    for sent in (*(mail.as_string() for mail in outside.mails), *map(str, outside.texts)):
+        assert str(family.child_id) not in sent
+
+
 # What operators ask.
 
 
@@ -421,6 +454,8 @@ async def test_the_audit_is_clean_after_all_of_it_and_finds_what_is_broken(
     edge: Edge, take: Take, family: Family, post: Post
 ) -> None:
     await take(queued(family, 2), confirmed(family), unfunded(family))
+    await take(staff(family, new_id()), charged(family), payout(PayoutSent, family))
+    await take(disputed(family, new_id()))
     await post.send_some()
     assert await found_by_audit(edge) == dict.fromkeys(AUDIT, 0)
     await take(confirmed(Family(guardians=family.guardians, group_id=family.group_id)))
@@ -428,6 +463,7 @@ async def test_the_audit_is_clean_after_all_of_it_and_finds_what_is_broken(
         await tx.execute(sa.text("UPDATE mailboxes SET last_number = 1"))
         await tx.execute(sa.text("UPDATE grants SET person_id = :id"), {"id": new_id()})
         await tx.execute(sa.text("DELETE FROM guarded_children"))
+        await tx.execute(sa.text("UPDATE bills SET revision = 0"))
         await tx.execute(
             sa.text(
                 "UPDATE deliveries SET state = 'pending', sent_at = NULL,"

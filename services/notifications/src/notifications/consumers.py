@@ -1,14 +1,18 @@
-"""The Kafka edge: what other services tell, as news for guardians. Translates, decides nothing."""
+"""The Kafka edge: what other services tell, as news for people. Translates, decides nothing."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from dataclasses import replace
+from typing import Any, Literal, cast
 
-from notifications.domain import Kind, News
+from notifications.domain.bills import Charge, Item
+from notifications.domain.kinds import Kind
+from notifications.domain.news import News
 from notifications.repository import heard
-from notifications.usecases import telling
+from notifications.usecases import billing, directing, telling
 from shared.consumer import EventRouter, NotYet
 from shared.database import Transaction
-from shared.events.clubs import GroupDescribed, SeatOffered, SeatQueued, SeatRefused
+from shared.events.attendance import DisputeDecided, DisputeEvent, DisputeOpened
+from shared.events.clubs import GroupDescribed, SeatOffered, SeatQueued, SeatRefused, StaffDescribed
 from shared.events.enrollment import (
     Canceled,
     ChildDescribed,
@@ -19,8 +23,17 @@ from shared.events.enrollment import (
     Rejected,
 )
 from shared.events.envelope import Envelope
-from shared.events.wallet import FundsHeld
-from shared.security import follow_grant
+from shared.events.wallet import (
+    ClaimOpened,
+    FundsHeld,
+    ItemFrozen,
+    ItemUnfrozen,
+    MonthCharged,
+    PayoutBounced,
+    PayoutSent,
+    PayoutSettled,
+)
+from shared.security import Grant, describe_grant, follow_grant
 
 router = EventRouter()
 
@@ -37,13 +50,31 @@ async def on_months(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[
     return await telling.tell_about_months(tx, [_month_answer(envelope) for envelope in envelopes])
 
 
+@router.on_batch(MonthCharged, ItemFrozen, ItemUnfrozen, ClaimOpened)
+async def on_charges(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """What a month cost, and whether a dispute stops its payment."""
+    return await billing.tell_about_charges(tx, [_month_heard(envelope) for envelope in envelopes])
+
+
+@router.on_batch(DisputeOpened, DisputeDecided)
+async def on_disputes(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """A guardian says that it is not as it is claimed, and what became of that."""
+    return await directing.tell_of_disputes(tx, [_dispute(envelope) for envelope in envelopes])
+
+
+@router.on_batch(PayoutSent, PayoutSettled, PayoutBounced)
+async def on_payouts(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """What becomes of a provider's money at the bank."""
+    return await directing.tell_directors(tx, [_payout(envelope) for envelope in envelopes])
+
+
 @router.on(ChildDescribed)
 async def on_child_described(tx: Transaction, envelope: Envelope) -> None:
     """Guardians of a child, some of them new."""
     match envelope.event:
         case ChildDescribed() as event:
             news = News(envelope.id, Kind.LINK_VERIFIED, envelope.time, event.child_id)
-            await telling.describe_child(tx, news, event.guardians, event.version)
+            await telling.describe_child(tx, event.child_id, news, event.guardians, event.version)
 
 
 @router.on(GroupDescribed)
@@ -52,6 +83,20 @@ async def on_group_described(tx: Transaction, envelope: Envelope) -> None:
     match envelope.event:
         case GroupDescribed() as event:
             await heard.describe_group(tx, event.group_id, event.version, event.name.model_dump())
+
+
+@router.on(StaffDescribed)
+async def on_staff_described(tx: Transaction, envelope: Envelope) -> None:
+    """Who works for a provider: its directors are told of disputes and payouts."""
+    event = cast("StaffDescribed", envelope.event)
+    await describe_grant(
+        tx,
+        id_=event.grant_id,
+        person_id=event.person_id,
+        grant=Grant(event.role, "provider", event.provider_id),
+        version=event.version,
+        ended=event.ended,
+    )
 
 
 @router.on(GrantDescribed)
@@ -83,7 +128,8 @@ def _news(envelope: Envelope) -> News:
             kind, values = Kind.ENDED, {"on": event.on.isoformat(), "ended_code": event.code}
         case other:
             raise TypeError(f"{other.type} is no news of an enrollment")
-    return News(envelope.id, kind, envelope.time, event.child_id, event.enrollment_id, event.group_id, values)
+    about = (event.child_id, event.enrollment_id, event.group_id)
+    return News(envelope.id, kind, envelope.time, *about, values=values)
 
 
 def _rejection(event: Rejected) -> tuple[Kind, dict[str, Any]]:
@@ -107,7 +153,7 @@ def _month_answer(envelope: Envelope) -> telling.MonthAnswer:
                 event.child_id,
                 event.enrollment_id,
                 event.group_id,
-                values,
+                values=values,
             )
             return telling.MonthAnswer(news, event.month, event.missing_tiyn)
         case FundsHeld() as event:
@@ -122,3 +168,75 @@ def _month_answer(envelope: Envelope) -> telling.MonthAnswer:
             return telling.MonthAnswer(news, event.month, None)
         case other:
             raise TypeError(f"{other.type} says nothing about the money of a month")
+
+
+def _month_heard(envelope: Envelope) -> billing.MonthHeard:
+    event = cast("MonthCharged | ItemFrozen | ItemUnfrozen | ClaimOpened", envelope.event)
+    heard_now: Charge | Item
+    group_id, values = None, {"month": event.month}
+    match event:
+        case MonthCharged():
+            heard_now, values = _charge(event)
+            group_id = event.group_id
+        case ItemFrozen():
+            heard_now = Item.FROZEN
+        case ItemUnfrozen():
+            heard_now = Item.UNFROZEN
+        case ClaimOpened():
+            heard_now = Item.CLAIMED
+    about = (event.child_id, event.enrollment_id, group_id)
+    news = News(envelope.id, Kind.MONTH_CHARGED, envelope.time, *about, values=values)
+    return billing.MonthHeard(news, (event.enrollment_id, event.month), heard_now)
+
+
+def _charge(event: MonthCharged) -> tuple[Charge, dict[str, Any]]:
+    counted = sum(lesson.verdict == "counts" for lesson in event.lessons)
+    said = {
+        "month": event.month,
+        "amount_tiyn": event.amount_tiyn,
+        "counted": counted,
+        "planned": len(event.lessons),
+        "disputed_tiyn": event.disputed_tiyn,
+        "uncovered_tiyn": event.uncovered_tiyn,
+        "charge_code": event.code,
+    }
+    values = {name: value for name, value in said.items() if value or name in {"counted", "planned"}}
+    values["amount_tiyn"] = event.amount_tiyn
+    return Charge(event.revision, event.amount_tiyn, counted, event.frozen, event.code), values
+
+
+_OUTCOMES: dict[Literal["opened", "withdrawn", "count", "do_not_count"], tuple[Kind, Kind]] = {
+    "opened": (Kind.DISPUTE_OPENED, Kind.CLUB_DISPUTE_OPENED),
+    "withdrawn": (Kind.DISPUTE_WITHDRAWN, Kind.CLUB_DISPUTE_WITHDRAWN),
+    "count": (Kind.DISPUTE_COUNTS, Kind.CLUB_DISPUTE_COUNTS),
+    "do_not_count": (Kind.DISPUTE_DOES_NOT_COUNT, Kind.CLUB_DISPUTE_DOES_NOT_COUNT),
+}
+
+
+def _dispute(envelope: Envelope) -> directing.DisputeNews:
+    event = cast("DisputeEvent", envelope.event)
+    outcome = event.outcome if isinstance(event, DisputeDecided) else "opened"
+    guardians, directors = _OUTCOMES[outcome]
+    news = News(
+        envelope.id,
+        guardians,
+        envelope.time,
+        event.child_id,
+        event.enrollment_id,
+        event.group_id,
+        values={"on": event.on.isoformat()},
+    )
+    return directing.DisputeNews(news, replace(news, kind=directors, provider_id=event.provider_id))
+
+
+def _payout(envelope: Envelope) -> News:
+    event = cast("PayoutSent | PayoutSettled | PayoutBounced", envelope.event)
+    values: dict[str, Any] = {"amount_tiyn": event.amount_tiyn, "items": event.items}
+    kind = Kind.PAYOUT_SENT
+    match event:
+        case PayoutSettled():
+            kind = Kind.PAYOUT_SETTLED
+        case PayoutBounced(code=code):
+            kind = Kind.PAYOUT_BOUNCED
+            values["bank_code"] = code
+    return News(envelope.id, kind, envelope.time, provider_id=event.provider_id, values=values)

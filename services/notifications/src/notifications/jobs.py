@@ -12,7 +12,7 @@ from datetime import timedelta
 import httpx
 import structlog
 
-from notifications.domain import pause_after
+from notifications.domain.reaching import pause_after
 from notifications.outside import SECONDS_MAX, MailServer, Outcome, Sent, SmsGateway, Trouble
 from notifications.repository import deliveries
 from notifications.repository.deliveries import Delivery

@@ -1,12 +1,14 @@
 """The tables of notifications: what is known of groups and enrollments, messages, and how people are reached.
 
-Guardians of a child are the plumbing's `grants`. Contacts are encrypted; nothing else here is personal.
+Guardians of a child and directors of a provider are the plumbing's `grants`. Contacts are encrypted; nothing
+else here is personal.
 """
 
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import JSONB
 
-from notifications.domain import CHANNELS, Kind
+from notifications.domain.kinds import Kind
+from notifications.domain.reaching import CHANNELS
 from shared.database import new_metadata
 from shared.texts import LANGUAGES
 
@@ -54,6 +56,19 @@ months = sa.Table(
 )
 """Projection: whether there is money for a month of an enrollment."""
 
+bills = sa.Table(
+    "bills",
+    metadata,
+    sa.Column("enrollment_id", sa.Uuid, primary_key=True),
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("revision", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("amount_tiyn", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("frozen", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("stop_told", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("claim_told", sa.Boolean, nullable=False, server_default=sa.false()),
+)
+"""Projection: what guardians were told of the charge of an enrollment's month."""
+
 mailboxes = sa.Table(
     "mailboxes",
     metadata,
@@ -71,17 +86,20 @@ messages = sa.Table(
     sa.Column("number", sa.BigInteger, nullable=False),
     sa.Column("event_id", sa.Uuid, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("child_id", sa.Uuid, nullable=False),
+    sa.Column("child_id", sa.Uuid, nullable=True),
     sa.Column("enrollment_id", sa.Uuid, nullable=True),
+    sa.Column("provider_id", sa.Uuid, nullable=True),
     sa.Column("content", JSONB, nullable=False),
     _moment("created_at"),
     _moment("read_at", nullable=True),
     sa.UniqueConstraint("event_id", "person_id"),
     sa.UniqueConstraint("person_id", "number"),
     sa.CheckConstraint(_one_of("kind", *Kind), name="kind_known"),
+    sa.CheckConstraint("child_id IS NOT NULL OR provider_id IS NOT NULL", name="about_somebody"),
     sa.Index("ix_messages_unread", "person_id", postgresql_where=sa.text("read_at IS NULL")),
 )
-"""What people were told: the kind and its values; the words are made when they are read."""
+"""What people were told: the kind and its values; the words are made when they are read. `provider_id` is set
+if they were told as directors of that provider."""
 
 deliveries = sa.Table(
     "deliveries",

@@ -2,12 +2,14 @@
 
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from uuid import UUID
+from typing import Literal, TypeVar
+from uuid import UUID, uuid5
 
 from shared.database import new_id
-from shared.events.clubs import GroupDescribed, Names, SeatQueued, WeeklyLesson
+from shared.events.attendance import DisputeDecided, DisputeOpened
+from shared.events.clubs import GroupDescribed, Names, SeatQueued, StaffDescribed, WeeklyLesson
 from shared.events.enrollment import ChildDescribed, Confirmed, MonthUnfunded
-from shared.events.wallet import FundsHeld
+from shared.events.wallet import FundsHeld, ItemEvent, LessonVerdict, MonthCharged, PayoutEvent
 
 NOON = datetime(2026, 9, 7, 7, tzinfo=UTC)
 """12:00 in Almaty: not quiet."""
@@ -21,6 +23,7 @@ class Family:
     guardians: tuple[UUID, ...] = field(default_factory=lambda: (new_id(), new_id()))
     group_id: UUID = field(default_factory=new_id)
     enrollment_id: UUID = field(default_factory=new_id)
+    provider_id: UUID = field(default_factory=new_id)
 
     def child_described(self, *guardians: UUID, version: int = 1) -> ChildDescribed:
         """The child, with its guardians or these."""
@@ -32,7 +35,7 @@ class Family:
             group_id=self.group_id,
             version=version,
             club_id=new_id(),
-            provider_id=new_id(),
+            provider_id=self.provider_id,
             name=Names(kk="Робототехника тобы", ru="Группа робототехники", en=english),
             direction="robotics",
             price_tiyn=1_875_000,
@@ -86,4 +89,93 @@ def held(family: Family) -> FundsHeld:
         hold_id=new_id(),
         amount_tiyn=1_875_000,
         layers=(),
+    )
+
+
+def staff(family: Family, person_id: UUID, *, version: int = 1, ended: bool = False) -> StaffDescribed:
+    """A director of the provider whose group it is."""
+    return StaffDescribed(
+        grant_id=uuid5(family.provider_id, str(person_id)),
+        version=version,
+        person_id=person_id,
+        provider_id=family.provider_id,
+        role="director",
+        ended=ended,
+    )
+
+
+def charged(
+    family: Family,
+    amount_tiyn: int = 1_442_307,
+    *,
+    revision: int = 1,
+    frozen: bool = False,
+    disputed_tiyn: int = 0,
+    code: str | None = None,
+) -> MonthCharged:
+    """What October costs: of three lessons one counts, one does not, one is disputed."""
+    verdicts: tuple[Literal["counts", "does_not_count", "disputed"], ...]
+    verdicts = ("counts", "does_not_count", "disputed")
+    return MonthCharged(
+        **about(family),
+        provider_id=family.provider_id,
+        month="2026-10",
+        revision=revision,
+        amount_tiyn=amount_tiyn,
+        disputed_tiyn=disputed_tiyn,
+        uncovered_tiyn=0,
+        frozen=frozen,
+        code=code,
+        lessons=tuple(
+            LessonVerdict(lesson_id=new_id(), on=date(2026, 10, day), verdict=verdict, code="confirmed")
+            for day, verdict in enumerate(verdicts, start=6)
+        ),
+    )
+
+
+SomeItemEvent = TypeVar("SomeItemEvent", bound=ItemEvent)
+
+
+def item(event: type[SomeItemEvent], family: Family) -> SomeItemEvent:
+    """Something happened to what a fund owes for October."""
+    return event(
+        item_id=new_id(),
+        child_id=family.child_id,
+        enrollment_id=family.enrollment_id,
+        month="2026-10",
+        provider_id=family.provider_id,
+        fund_id=new_id(),
+        amount_tiyn=500_000,
+    )
+
+
+def disputed(family: Family, dispute_id: UUID) -> DisputeOpened:
+    """A guardian says that a lesson was not as it is claimed."""
+    return DisputeOpened(
+        **about(family),
+        dispute_id=dispute_id,
+        provider_id=family.provider_id,
+        lesson_id=new_id(),
+        on=date(2026, 10, 6),
+    )
+
+
+def decided(opened: DisputeOpened, outcome: Literal["withdrawn", "count", "do_not_count"]) -> DisputeDecided:
+    """The dispute is over."""
+    return DisputeDecided(**opened.model_dump(), outcome=outcome)
+
+
+SomePayoutEvent = TypeVar("SomePayoutEvent", bound=PayoutEvent)
+
+
+def payout(event: type[SomePayoutEvent], family: Family, **more: str) -> SomePayoutEvent:
+    """Something happened to a bank order for the provider."""
+    return event(
+        payout_id=new_id(),
+        run_id=new_id(),
+        provider_id=family.provider_id,
+        fund_id=new_id(),
+        amount_tiyn=5_769_230,
+        items=5,
+        **more,
     )

@@ -13,7 +13,7 @@ from typing import Any
 from babel.dates import format_date
 from babel.numbers import format_currency
 
-from notifications.domain import Kind
+from notifications.domain.kinds import Kind
 from shared.clock import CIVIL, first_day
 from shared.texts import LanguageCode, Texts
 
@@ -30,15 +30,17 @@ class Rendered:
 
 
 def render(kind: Kind, values: Mapping[str, Any], language: LanguageCode) -> Rendered:
-    """The words of one message. `ahead`, children in the queue, is what a body may count."""
+    """The words of one message: its body, and a sentence more for each value that only some messages have."""
+    texts = Texts.of(PACKAGE)
     written = {name: _WRITE[name](value, language) for name, value in values.items()}
-    title = Texts.of(PACKAGE).translate(language, f"message.{kind}.title", **written)
+    title = texts.translate(language, f"message.{kind}.title", **written)
     msgid = f"message.{kind}.body"
-    if "ahead" in values:
-        body = Texts.of(PACKAGE).count(language, msgid, values["ahead"], **written)
+    if kind in _COUNTED:
+        body = texts.count(language, msgid, values[_COUNTED[kind]], **written)
     else:
-        body = Texts.of(PACKAGE).translate(language, msgid, **written)
-    return Rendered(title, body.strip())
+        body = texts.translate(language, msgid, **written)
+    more = [texts.translate(language, f"message.more.{name}", **written) for name in _MORE if name in values]
+    return Rendered(title, " ".join([body.strip(), *more]))
 
 
 def money(tiyn: int, language: LanguageCode) -> str:
@@ -57,6 +59,16 @@ def _known_reason(code: str, language: LanguageCode) -> str:
     """The same for an ending: the person's own reasons have no text and need none."""
     said = Texts.of(PACKAGE).translate(language, code)
     return "" if said == code else f"{said} {Texts.of(PACKAGE).translate(language, f'{code}.action')}"
+
+
+def _plain_reason(code: str, language: LanguageCode) -> str:
+    """What is wrong, where nothing can be done about it any more."""
+    said = Texts.of(PACKAGE).translate(language, code)
+    return "" if said == code else said
+
+
+def _number(number: int, _: LanguageCode) -> str:
+    return str(number)
 
 
 def _name(names: Mapping[str, str], language: LanguageCode) -> str:
@@ -81,16 +93,37 @@ def _month(month: str, language: LanguageCode) -> str:
     return format_date(first_day(month), _MONTH[language], locale=language)
 
 
+_COUNTED: Mapping[Kind, str] = {
+    Kind.SEAT_QUEUED: "ahead",
+    Kind.MONTH_CHARGED: "planned",
+    Kind.MONTH_RECHARGED: "planned",
+    Kind.PAYOUT_SENT: "items",
+    Kind.PAYOUT_SETTLED: "items",
+    Kind.PAYOUT_BOUNCED: "items",
+}
+"""Which value decides the plural of a body."""
+
+_MORE = ("disputed_tiyn", "uncovered_tiyn")
+
 _WRITE: Mapping[str, Callable[[Any, LanguageCode], str]] = {
     "group": _name,
-    "ahead": lambda count, _: str(count),
+    "ahead": _number,
     "starts_on": _day,
     "until": _moment,
     "on": _day,
     "grace_ends_on": _day,
     "month": _month,
     "missing_tiyn": money,
+    "amount_tiyn": money,
+    "before_tiyn": money,
+    "disputed_tiyn": money,
+    "uncovered_tiyn": money,
+    "counted": _number,
+    "planned": _number,
+    "items": _number,
     "code": _reason,
     "ended_code": _known_reason,
+    "charge_code": _plain_reason,
+    "bank_code": _known_reason,
 }
 """How a value of this name is written."""

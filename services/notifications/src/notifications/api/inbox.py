@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import Depends, Request
 from pydantic import BaseModel, Field
 
-from notifications.domain import TOPIC_OF, Kind, Topic
+from notifications.domain.kinds import TOPIC_OF, Kind, Topic
 from notifications.repository import messages, people
 from notifications.repository.messages import Message
 from notifications.texts import render
@@ -28,8 +28,9 @@ class MessageView(BaseModel):
         str,
         Field(examples=["The request was canceled, and money set aside for it is free again."]),
     ]
-    child_id: UUID
+    child_id: Annotated[UUID | None, Field(description="null: about a provider as a whole")]
     enrollment_id: UUID | None
+    provider_id: Annotated[UUID | None, Field(description="Of which I am told as its director")]
     created_at: datetime
     read_at: datetime | None
 
@@ -45,6 +46,7 @@ class MessageView(BaseModel):
             body=text.body,
             child_id=message.child_id,
             enrollment_id=message.enrollment_id,
+            provider_id=message.provider_id,
             created_at=message.created_at,
             read_at=message.read_at,
         )

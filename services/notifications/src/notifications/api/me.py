@@ -6,7 +6,8 @@ from typing import Annotated
 from fastapi import Request
 from pydantic import BaseModel, Field
 
-from notifications.domain import CHANNELS, TOPICS, Channel, Preferences, QuietHours
+from notifications.domain.kinds import TOPICS
+from notifications.domain.reaching import CHANNELS, Channel, Preferences, QuietHours
 from notifications.repository import people
 from notifications.usecases import reaching
 from notifications.usecases.reaching import Contacts
@@ -47,6 +48,10 @@ class TopicsView(Body):
     seats: Annotated[list[Channel], Field(max_length=len(CHANNELS), examples=[["email", "sms"]])]
     enrollments: Annotated[list[Channel], Field(max_length=len(CHANNELS), examples=[["email"]])]
     money: Annotated[list[Channel], Field(max_length=len(CHANNELS), examples=[[]])]
+    attendance: Annotated[
+        list[Channel],
+        Field(max_length=len(CHANNELS), examples=[["email"]], default_factory=lambda: list(CHANNELS)),
+    ]
 
 
 class QuietHoursView(Body):

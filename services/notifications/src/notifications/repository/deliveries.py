@@ -7,7 +7,8 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from notifications.domain import Channel, Kind
+from notifications.domain.kinds import Kind
+from notifications.domain.reaching import Channel
 from notifications.tables import contacts, deliveries, messages, preferences
 from shared.database import Transaction
 from shared.texts import DEFAULT, LanguageCode

@@ -12,7 +12,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from notifications.domain import EnrollmentSeen, Kind, MonthMoney, News
+from notifications.domain.kinds import Kind
+from notifications.domain.news import EnrollmentSeen, MonthMoney, News
 from notifications.tables import enrollments, groups, months
 from shared.database import Transaction
 

@@ -10,7 +10,8 @@ from uuid import UUID
 import orjson
 import sqlalchemy as sa
 
-from notifications.domain import Kind, Told
+from notifications.domain.kinds import Kind
+from notifications.domain.reaching import Told
 from notifications.tables import mailboxes, messages
 from shared.database import Transaction, new_id
 from shared.errors import NotFoundError
@@ -23,8 +24,9 @@ class Message:
     id: UUID
     number: int
     kind: Kind
-    child_id: UUID
+    child_id: UUID | None
     enrollment_id: UUID | None
+    provider_id: UUID | None
     content: dict[str, Any]
     created_at: datetime
     read_at: datetime | None
@@ -38,10 +40,11 @@ ON CONFLICT (person_id) DO UPDATE SET last_number = mailboxes.last_number + excl
 RETURNING person_id, last_number
 """
 _ADD = """
-INSERT INTO messages (id, person_id, number, event_id, kind, child_id, enrollment_id, content, created_at)
-SELECT id, person_id, number, event_id, kind, child_id, enrollment_id, content::jsonb, $9
-FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::text[])
-    AS row(id, person_id, number, event_id, kind, child_id, enrollment_id, content)
+INSERT INTO messages
+    (id, person_id, number, event_id, kind, child_id, enrollment_id, provider_id, content, created_at)
+SELECT id, person_id, number, event_id, kind, child_id, enrollment_id, provider_id, content::jsonb, $10
+FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::uuid[], $5::text[], $6::uuid[], $7::uuid[], $8::uuid[],
+    $9::text[]) AS row(id, person_id, number, event_id, kind, child_id, enrollment_id, provider_id, content)
 ON CONFLICT (event_id, person_id) DO NOTHING RETURNING id
 """
 _COPY = """
@@ -87,6 +90,7 @@ def _columns(rows: Sequence[tuple[UUID, UUID, int, Told]]) -> list[list[Any]]:
             one.news.kind.value,
             one.news.child_id,
             one.news.enrollment_id,
+            one.news.provider_id,
             orjson.dumps(dict(one.news.values)).decode(),
         )
         for id_, person_id, number, one in rows
@@ -100,6 +104,7 @@ _SHOWN = (
     messages.c.kind,
     messages.c.child_id,
     messages.c.enrollment_id,
+    messages.c.provider_id,
     messages.c.content,
     messages.c.created_at,
     messages.c.read_at,

@@ -1,4 +1,4 @@
-"""The people who are told: a child's guardians, their contacts (encrypted), and how they want to be told."""
+"""The people who are told: a child's guardians and a provider's directors, their contacts and preferences."""
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping
@@ -9,7 +9,8 @@ from uuid import UUID
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from notifications.domain import CHANNELS, Channel, Preferences, QuietHours, Recipient
+from notifications.domain.kinds import TOPICS
+from notifications.domain.reaching import CHANNELS, Channel, Preferences, QuietHours, Recipient
 from notifications.tables import contacts, preferences
 from shared.database import Transaction
 from shared.security.principal import grants, guarded_children
@@ -50,16 +51,7 @@ async def recipients_of(tx: Transaction, child_ids: Collection[UUID]) -> Mapping
         grants.c.scope_id == guarded_children.c.child_id, grants.c.role == "guardian", ~grants.c.ended
     )
     rows = await tx.execute(
-        sa.select(
-            guarded_children.c.child_id,
-            grants.c.person_id,
-            contacts.c.email.is_not(None).label("email"),
-            contacts.c.phone.is_not(None).label("sms"),
-            preferences.c.language,
-            preferences.c.topics,
-            preferences.c.quiet_from,
-            preferences.c.quiet_until,
-        )
+        sa.select(guarded_children.c.child_id, *_REACHED)
         .select_from(guarded_children)
         .outerjoin(grants, guardian)
         .outerjoin(contacts, contacts.c.person_id == grants.c.person_id)
@@ -71,15 +63,51 @@ async def recipients_of(tx: Transaction, child_ids: Collection[UUID]) -> Mapping
     for row in rows:
         of_child = found[row.child_id]
         if row.person_id is not None:
-            reachable = frozenset(channel for channel in CHANNELS if getattr(row, channel))
-            of_child.append(Recipient(row.person_id, reachable, _preferences(row)))
+            of_child.append(_recipient(row))
     return {child_id: tuple(people) for child_id, people in found.items()}
+
+
+async def directors_of(
+    tx: Transaction, provider_ids: Collection[UUID]
+) -> Mapping[UUID, tuple[Recipient, ...]]:
+    """The directors of each provider of which one was ever heard; with none left it has an empty tuple."""
+    rows = await tx.execute(
+        sa.select(grants.c.scope_id, grants.c.ended, *_REACHED)
+        .select_from(grants)
+        .outerjoin(contacts, contacts.c.person_id == grants.c.person_id)
+        .outerjoin(preferences, preferences.c.person_id == grants.c.person_id)
+        .where(grants.c.role == "director", grants.c.scope_id.in_(provider_ids))
+        .order_by(grants.c.scope_id, grants.c.person_id)
+    )
+    found: defaultdict[UUID, list[Recipient]] = defaultdict(list)
+    for row in rows:
+        of_provider = found[row.scope_id]
+        if not row.ended:
+            of_provider.append(_recipient(row))
+    return {provider_id: tuple(people) for provider_id, people in found.items()}
+
+
+_REACHED = (
+    grants.c.person_id,
+    contacts.c.email.is_not(None).label("email"),
+    contacts.c.phone.is_not(None).label("sms"),
+    preferences.c.language,
+    preferences.c.topics,
+    preferences.c.quiet_from,
+    preferences.c.quiet_until,
+)
+
+
+def _recipient(row: Any) -> Recipient:  # noqa: ANN401 - SQLAlchemy's rows are
+    reachable = frozenset(channel for channel in CHANNELS if getattr(row, channel))
+    return Recipient(row.person_id, reachable, _preferences(row))
 
 
 def _preferences(row: Any) -> Preferences:  # noqa: ANN401 - SQLAlchemy's rows are
     if row.language is None:
         return Preferences()
-    topics = {topic: frozenset[Channel](channels) for topic, channels in row.topics.items()}
+    # A topic that is newer than what they said is on, as for everybody who never said anything.
+    topics = {topic: frozenset[Channel](row.topics.get(topic, CHANNELS)) for topic in TOPICS}
     return Preferences(row.language, topics, QuietHours(row.quiet_from, row.quiet_until))
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
-from notifications.domain import Channel, email_address, phone_number
+from notifications.domain.reaching import Channel, email_address, phone_number
 from notifications.repository import people
 from shared.database import Transaction
 from shared.encryption import Keyring

@@ -7,7 +7,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-from notifications.domain import EnrollmentSeen, MonthMoney, News, is_still_news, tell
+from notifications.domain.kinds import BESIDE
+from notifications.domain.news import EnrollmentSeen, MonthMoney, News, is_still_news
+from notifications.domain.reaching import Told, tell
 from notifications.repository import heard, messages, people
 from shared.consumer import NotYet
 from shared.database import Transaction
@@ -16,27 +18,36 @@ from shared.security import describe_guardians
 
 async def tell_guardians(tx: Transaction, news: Sequence[News]) -> list[NotYet | None]:
     """Put news of enrollments into the inboxes of the children's guardians, as far as they are still news."""
+    told, answers = await for_guardians(tx, news)
+    await messages.add(tx, told)
+    return answers
+
+
+async def for_guardians(tx: Transaction, news: Sequence[News]) -> tuple[list[Told], list[NotYet | None]]:
+    """What guardians are to be told; the caller adds it, with whatever else the same events tell others."""
     known = await heard.lock_enrollments(tx, news)
     in_groups = [_in_group(one, known) for one in news]
-    recipients = await people.recipients_of(tx, {one.child_id for one in news})
+    recipients = await people.recipients_of(tx, {one.child_id for one in news if one.child_id})
     names = await heard.names_of(tx, {one.group_id for one in in_groups if one.group_id})
     answers: list[NotYet | None] = []
-    told, seen = [], {id_: one.seen for id_, one in known.items()}
+    told: list[Told] = []
+    seen = {id_: one.seen for id_, one in known.items()}
     changed: dict[UUID, EnrollmentSeen] = {}
     for one in in_groups:
-        if one.child_id not in recipients:
+        if one.child_id is None or one.child_id not in recipients:
             answers.append(NotYet("child_described"))
         elif one.enrollment_id is None or one.group_id is None or one.group_id not in names:
             answers.append(NotYet("group_described"))
         else:
             answers.append(None)
-            if is_still_news(one, seen.get(one.enrollment_id), tx.now):
+            if not is_still_news(one, seen.get(one.enrollment_id), tx.now):
+                continue
+            if one.kind not in BESIDE:
                 changed[one.enrollment_id] = seen[one.enrollment_id] = EnrollmentSeen(one.kind, one.at)
-                named = replace(one, values={"group": names[one.group_id], **one.values})
-                told += tell(named, recipients[one.child_id], tx.now)
+            named = replace(one, values={"group": names[one.group_id], **one.values})
+            told += tell(named, recipients[one.child_id], tx.now)
     await heard.save_seen(tx, changed)
-    await messages.add(tx, told)
-    return answers
+    return told, answers
 
 
 def _in_group(news: News, known: dict[UUID, heard.HeardEnrollment]) -> News:
@@ -83,12 +94,14 @@ def _apply(money: MonthMoney, answer: MonthAnswer) -> tuple[MonthMoney, bool]:
     return money.unfunded(answer.news.at, answer.missing_tiyn)
 
 
-async def describe_child(tx: Transaction, news: News, guardians: Iterable[UUID], version: int) -> None:
+async def describe_child(
+    tx: Transaction, child_id: UUID, news: News, guardians: Iterable[UUID], version: int
+) -> None:
     """Keep who a child's guardians are, and tell those who were not before."""
-    before = await people.lock_guardians(tx, news.child_id)
-    await describe_guardians(tx, child_id=news.child_id, guardians=guardians, version=version)
-    new = await people.guardians_of(tx, news.child_id) - before
+    before = await people.lock_guardians(tx, child_id)
+    await describe_guardians(tx, child_id=child_id, guardians=guardians, version=version)
+    new = await people.guardians_of(tx, child_id) - before
     if new:
-        recipients = (await people.recipients_of(tx, {news.child_id}))[news.child_id]
+        recipients = (await people.recipients_of(tx, {child_id}))[child_id]
         told = tell(news, [one for one in recipients if one.person_id in new], tx.now)
         await messages.add(tx, told)

@@ -1,127 +1,25 @@
-"""Who is told what, through which channel, and not before when: pure decisions.
+"""Through which channel somebody is told, and not before when: preferences, quiet hours, contacts, pauses.
 
-The words are in `texts.py` and `locales/`; what is known of children, groups and people, in `repository.py`.
+What is told is in `news` and `bills`; the words are in `texts.py` and `locales/`.
 """
 
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
-from enum import StrEnum
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import phonenumbers
 
+from notifications.domain.kinds import TOPIC_OF, TOPICS, Topic
+from notifications.domain.news import News
 from shared.clock import CIVIL, civil_date, civil_moment
 from shared.errors import InvalidError
 from shared.texts import DEFAULT, LanguageCode
 
 Channel = Literal["email", "sms"]
-Topic = Literal["children", "seats", "enrollments", "money"]
 CHANNELS: tuple[Channel, ...] = ("email", "sms")
-TOPICS: tuple[Topic, ...] = ("children", "seats", "enrollments", "money")
-
-
-class Kind(StrEnum):
-    """What happened, as a guardian would say it; each has its texts, `message.<kind>.title` and `.body`."""
-
-    LINK_VERIFIED = "link_verified"
-    SEAT_QUEUED = "seat_queued"
-    SEAT_NEXT = "seat_next"
-    SEAT_OFFERED = "seat_offered"
-    REJECTED = "rejected"
-    REJECTED_SHORT = "rejected_short"
-    CONFIRMED = "confirmed"
-    CANCELED = "canceled"
-    ENDED = "ended"
-    MONTH_UNFUNDED = "month_unfunded"
-    MONTH_FUNDED = "month_funded"
-
-
-TOPIC_OF: Mapping[Kind, Topic] = {
-    Kind.LINK_VERIFIED: "children",
-    Kind.SEAT_QUEUED: "seats",
-    Kind.SEAT_NEXT: "seats",
-    Kind.SEAT_OFFERED: "seats",
-    Kind.REJECTED: "enrollments",
-    Kind.REJECTED_SHORT: "enrollments",
-    Kind.CONFIRMED: "enrollments",
-    Kind.CANCELED: "enrollments",
-    Kind.ENDED: "enrollments",
-    Kind.MONTH_UNFUNDED: "money",
-    Kind.MONTH_FUNDED: "money",
-}
-
-REJECTIONS = frozenset({Kind.REJECTED, Kind.REJECTED_SHORT})
-OVER = REJECTIONS | {Kind.CANCELED, Kind.ENDED}
-
-SAID_OTHERWISE = frozenset({"queue_left"})
-"""Refusal codes that only echo what the person did and is told of by another message."""
-
-
-@dataclass(frozen=True, slots=True)
-class News:
-    """One event, as far as guardians care. `values` are plain JSON and fill the placeholders of the texts."""
-
-    event_id: UUID
-    kind: Kind
-    at: datetime
-    """When it happened, in business time: of two pieces of news of one enrollment the later one holds."""
-    child_id: UUID
-    enrollment_id: UUID | None = None
-    group_id: UUID | None = None
-    values: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class EnrollmentSeen:
-    """The latest that was heard of an enrollment."""
-
-    kind: Kind
-    as_of: datetime
-
-
-def is_still_news(news: News, seen: EnrollmentSeen | None, now: datetime) -> bool:
-    """Whether to tell it: topics have no common order, so the older news may come after the newer.
-
-    Clubs refuses a seat and enrollment therefore rejects: one message, whichever is heard first.
-    """
-    if news.values.get("code") in SAID_OTHERWISE:
-        return False
-    if news.kind is Kind.SEAT_OFFERED and datetime.fromisoformat(news.values["until"]) <= now:
-        return False
-    if seen is None:
-        return True
-    if news.kind in REJECTIONS and seen.kind in OVER:
-        return False
-    return news.at >= seen.as_of
-
-
-@dataclass(frozen=True, slots=True)
-class MonthMoney:
-    """What was heard about the money of one enrollment and civil month."""
-
-    unfunded_at: datetime | None = None
-    missing_tiyn: int | None = None
-    funded_at: datetime | None = None
-
-    def unfunded(self, at: datetime, missing_tiyn: int) -> tuple["MonthMoney", bool]:
-        """No money as of `at`: the new state, and whether that is news (a repeated decline is not)."""
-        if self.funded_at is not None and self.funded_at >= at:
-            return self, False
-        if self.unfunded_at is not None and self.unfunded_at > at:
-            return self, False
-        known = self.unfunded_at is not None and self.funded_at is None
-        told_the_same = known and self.missing_tiyn == missing_tiyn
-        return MonthMoney(at, missing_tiyn), not told_the_same
-
-    def funded(self, at: datetime) -> tuple["MonthMoney", bool]:
-        """Money is held as of `at`: the new state, and whether that is news (only after there was none)."""
-        if self.unfunded_at is not None and self.unfunded_at > at:
-            return self, False
-        told_unfunded = self.unfunded_at is not None and self.funded_at is None
-        return MonthMoney(self.unfunded_at, self.missing_tiyn, self.funded_at or at), told_unfunded
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +55,7 @@ class Preferences:
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A guardian, with the channels there are contacts for."""
+    """A guardian or a director, with the channels there are contacts for."""
 
     person_id: UUID
     reachable: frozenset[Channel]
