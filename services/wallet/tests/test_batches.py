@@ -17,7 +17,6 @@ from shared import clock
 from shared.database import Cause, Transaction, new_id
 from shared.edge import Edge
 from wallet.domain.accounts import Account, Balance, Kind
-from wallet.domain.books import EnrollmentEnd, MonthAnswer, Snapshot
 from wallet.domain.decisions import Decision, decide
 from wallet.domain.holds import Hold, Lesson, Terms
 from wallet.domain.operations import (
@@ -31,7 +30,6 @@ from wallet.domain.operations import (
     HoldMonth,
     Identity,
     Mismatched,
-    Recorded,
     Reduce,
     Release,
     Released,
@@ -39,9 +37,11 @@ from wallet.domain.operations import (
     Share,
 )
 from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
+from wallet.domain.recording import Recorded
+from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
 from wallet.repository.audits import AUDITS
 from wallet.repository.numbers import KIND_NUMBERS
-from wallet.repository.snapshots import Driver
+from wallet.repository.payers import Driver
 from wallet.usecases.post import post
 
 A, B, UNKNOWN = UUID(int=0xA), UUID(int=0xB), UUID(int=0xF)
@@ -94,9 +94,18 @@ class Store:
     postings: int = 0
 
     def post(self, commands: list[Command], today: date) -> list[Result]:
-        opened = [hold for hold in self.holds.values() if hold.open]
         snapshot = Snapshot(
-            PROGRAMS, FUNDS, ENTITLEMENTS, self.balances, opened, self.terms, self.enrollments, self.recorded
+            programs=PROGRAMS,
+            funds=FUNDS,
+            entitlements=ENTITLEMENTS,
+            balances=self.balances,
+            holds=list(self.holds.values()),
+            terms=self.terms,
+            enrollments=self.enrollments,
+            months=self.months,
+            items=[],
+            signatures={},
+            recorded=self.recorded,
         )
         decision = decide(snapshot, commands, today)
         self.fold(decision)

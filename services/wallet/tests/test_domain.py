@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.texts import LANGUAGES, Texts
 from wallet.domain.accounts import Account, Balance, Kind
-from wallet.domain.books import Books, Snapshot
+from wallet.domain.books import Books
 from wallet.domain.decisions import decide
 from wallet.domain.holds import Lesson, cost, covered
 from wallet.domain.operations import (
@@ -24,9 +24,10 @@ from wallet.domain.operations import (
     Release,
     Released,
     Result,
-    digest,
 )
 from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules, months_to_allot
+from wallet.domain.recording import digest
+from wallet.domain.snapshot import Snapshot
 
 CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
 FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
@@ -49,6 +50,9 @@ def snapshot(*, ahead: int = 0, drawn: int = 0, program: Program | None = None) 
         holds=(),
         terms={},
         enrollments={},
+        months={},
+        items=(),
+        signatures={},
         recorded={},
     )
 

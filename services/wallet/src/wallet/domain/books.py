@@ -1,56 +1,20 @@
 """The books of one batch: what was read, changed by one command after the other, and what is to be written.
 
-Only `decisions` and `funding` use it; no rule about who may have money lives here.
+Only the modules that decide use it; no rule about who may have money lives here.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
-from typing import Literal, NamedTuple
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Balance, Kind, Posting
 from wallet.domain.holds import Hold, Layer, Terms
-from wallet.domain.operations import Identity, Operation, Recorded
-from wallet.domain.programs import Entitlement, Fund, Mode, Program
-
-
-class EnrollmentEnd(NamedTuple):
-    """What the wallet remembers of an enrollment it was asked about."""
-
-    child_id: UUID
-    ends_on: date | None = None
-    """First day that must not be charged any more."""
-    released: bool = False
-    """Canceled or rejected: nothing is held for it any more."""
-
-
-class MonthAnswer(NamedTuple):
-    """What became of one enrollment's month; the latest word, with its reason."""
-
-    child_id: UUID
-    attempt: int
-    state: Literal["held", "declined", "released"]
-    code: str | None = None
-    missing_tiyn: int = 0
-    hold_id: UUID | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """Everything a batch is decided on, read under its locks. An account that is missing has no money."""
-
-    programs: Mapping[UUID, Program]
-    funds: Mapping[UUID, Fund]
-    entitlements: Mapping[UUID, Sequence[Entitlement]]
-    """By child."""
-    balances: Mapping[Account, Balance]
-    holds: Sequence[Hold]
-    """The open ones of all the batch's children."""
-    terms: Mapping[UUID, Terms]
-    """By hold; of those whose enrollment ends in this batch."""
-    enrollments: Mapping[UUID, EnrollmentEnd]
-    recorded: Mapping[Identity, Recorded]
+from wallet.domain.items import Entry, Item
+from wallet.domain.operations import Charge, Charged, Identity
+from wallet.domain.programs import Fund, Mode
+from wallet.domain.recording import Operation, Recorded
+from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
 
 
 @dataclass(slots=True)
@@ -60,13 +24,17 @@ class Books:
     snapshot: Snapshot
     today: date
     balances: dict[Account, Balance]
-    allotments: dict[UUID, list[Account]]
+    allotments: dict[UUID, list[Account]] = field(default_factory=dict)
     """By child, of every expiry."""
-    holds: dict[UUID, dict[str, Hold]]
+    holds: dict[UUID, dict[str, Hold]] = field(default_factory=dict)
     """The open ones, by enrollment and month."""
-    funds_by_program: dict[UUID, list[Fund]]
+    funds_by_program: dict[UUID, list[Fund]] = field(default_factory=dict)
     held_months: dict[tuple[UUID, str], list[Hold]] = field(default_factory=dict)
     """The open ones, by child and month."""
+    all_holds: dict[tuple[UUID, str], dict[UUID, Hold]] = field(default_factory=dict)
+    """Open or closed, by enrollment and month."""
+    items: dict[UUID, Item] = field(default_factory=dict)
+    month_items: dict[tuple[UUID, str], list[UUID]] = field(default_factory=dict)
 
     enrollments: dict[UUID, EnrollmentEnd] = field(default_factory=dict)
     recorded: dict[Identity, Recorded] = field(default_factory=dict)
@@ -78,11 +46,28 @@ class Books:
     created: dict[UUID, Hold] = field(default_factory=dict)
     changed: dict[UUID, Hold] = field(default_factory=dict)
     months: dict[tuple[UUID, str], MonthAnswer] = field(default_factory=dict)
+    charges: list[tuple[Charge, Charged]] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    created_items: set[UUID] = field(default_factory=set)
+    changed_items: set[UUID] = field(default_factory=set)
 
     def free(self, account: Account) -> int:
         """What can be spent from the account now."""
         balance = self.balances.get(account)
         return balance.free if balance else 0
+
+    def month(self, enrollment_id: UUID, month: str) -> MonthAnswer | None:
+        """What became of the month so far."""
+        key = enrollment_id, month
+        return self.months.get(key) or self.snapshot.months.get(key)
+
+    def answer(self, enrollment_id: UUID, month: str, answer: MonthAnswer) -> None:
+        """Remember what became of an enrollment's month."""
+        self.months[enrollment_id, month] = answer
+
+    def terms_of(self, hold_id: UUID) -> Terms:
+        """What was agreed when this hold was made."""
+        return self.terms.get(hold_id) or self.snapshot.terms[hold_id]
 
     def move(self, operation_id: UUID, debit: Account, credit: Account, amount: int) -> None:
         """Write one posting. An amount of zero is no posting."""
@@ -93,10 +78,6 @@ class Books:
             for balance in self._both(credit):
                 balance.credited += amount
 
-    def terms_of(self, hold: Hold) -> Terms:
-        """What was agreed when it was made."""
-        return self.terms.get(hold.id) or self.snapshot.terms[hold.id]
-
     def open_hold(self, hold: Hold, terms: Terms) -> None:
         """Reserve its layers; what an `on_hold` fund pays is drawn from the fund first."""
         for layer in hold.layers:
@@ -105,8 +86,7 @@ class Books:
             self._reserve(layer.account, layer.amount_tiyn)
         self.created[hold.id] = hold
         self.terms[hold.id] = terms
-        self.holds.setdefault(hold.enrollment_id, {})[hold.month] = hold
-        self.held_months.setdefault((hold.child_id, hold.month), []).append(hold)
+        self._learn_hold(hold)
 
     def shrink_hold(self, operation_id: UUID, hold: Hold, keep: int) -> int:
         """Give back what exceeds `keep`, the last layers first. Returns how much."""
@@ -114,29 +94,77 @@ class Books:
         self._replace_hold(hold, smaller)
         return hold.remaining_tiyn - smaller.remaining_tiyn
 
-    def close_hold(self, operation_id: UUID, hold: Hold, reason: str) -> int:
-        """Give everything back, for good. Returns how much."""
+    def close_hold(self, operation_id: UUID, hold: Hold) -> int:
+        """Give everything back that is still reserved, for good. Returns how much."""
         closed = replace(self._give_back_beyond(operation_id, hold, 0), open=False)
         self._replace_hold(hold, closed)
-        answer = MonthAnswer(hold.child_id, hold.attempt, "released", reason, hold_id=hold.id)
-        self.answer(hold.enrollment_id, hold.month, answer)
         return hold.remaining_tiyn
 
-    def answer(self, enrollment_id: UUID, month: str, answer: MonthAnswer) -> None:
-        """Remember what became of an enrollment's month."""
-        self.months[enrollment_id, month] = answer
+    def capture(self, operation_id: UUID, hold: Hold, amount: int, provider_id: UUID) -> dict[UUID, int]:
+        """Owe the provider so much of what is reserved, the first layers first. Returns how much by fund."""
+        layers: list[Layer] = []
+        by_fund: dict[UUID, int] = {}
+        for layer in hold.layers:
+            part = min(layer.remaining_tiyn, amount)
+            amount -= part
+            if part:
+                fund_id = layer.account.fund_id
+                self._reserve(layer.account, -part)
+                self.move(operation_id, layer.account, payable_account(fund_id, provider_id), part)
+                by_fund[fund_id] = by_fund.get(fund_id, 0) + part
+            layers.append(replace(layer, captured_tiyn=layer.captured_tiyn + part))
+        self._replace_hold(hold, replace(hold, layers=tuple(layers)))
+        return by_fund
+
+    def refund(self, operation_id: UUID, item: Item, amount: int) -> None:
+        """Give back what was captured for an item, to the layers of its fund, the last ones first."""
+        payable = payable_account(item.fund_id, item.provider_id)
+        holds = self.all_holds[item.enrollment_id, item.month].values()
+        for hold in sorted(holds, key=lambda one: one.id, reverse=True):
+            layers: list[Layer] = []
+            for layer in reversed(hold.layers):
+                part = min(layer.captured_tiyn, amount) if layer.account.fund_id == item.fund_id else 0
+                amount -= part
+                self.move(operation_id, payable, layer.account, part)
+                self._send_on(operation_id, layer.account, part)
+                captured, released = layer.captured_tiyn - part, layer.released_tiyn + part
+                layers.append(replace(layer, captured_tiyn=captured, released_tiyn=released))
+            self._replace_hold(hold, replace(hold, layers=tuple(reversed(layers))))
+
+    def items_of_month(self, enrollment_id: UUID, month: str) -> list[Item]:
+        """What is or was owed for the month, the newest difference first."""
+        found = [self.items[id_] for id_ in self.month_items.get((enrollment_id, month), ())]
+        return sorted(found, key=lambda item: (item.revision, item.place), reverse=True)
+
+    def add_item(self, item: Item) -> None:
+        """Something more is owed."""
+        self.created_items.add(item.id)
+        self._learn_item(item)
+
+    def change_item(self, item: Item) -> None:
+        """Put a later state of a known item in its place."""
+        self.items[item.id] = item
+        if item.id not in self.created_items:
+            self.changed_items.add(item.id)
 
     def _give_back_beyond(self, operation_id: UUID, hold: Hold, keep: int) -> Hold:
         layers: list[Layer] = []
         for layer in hold.layers:
             kept = min(layer.remaining_tiyn, keep)
             keep -= kept
-            self._give_back(operation_id, layer.account, layer.remaining_tiyn - kept)
-            layers.append(replace(layer, released_tiyn=layer.amount_tiyn - kept))
+            back = layer.remaining_tiyn - kept
+            self._reserve(layer.account, -back)
+            self._send_on(operation_id, layer.account, back)
+            layers.append(replace(layer, released_tiyn=layer.released_tiyn + back))
         return replace(hold, layers=tuple(layers))
 
     def _replace_hold(self, before: Hold, after: Hold) -> None:
+        if after == before:
+            return
         (self.created if before.id in self.created else self.changed)[before.id] = after
+        self.all_holds[before.enrollment_id, before.month][before.id] = after
+        if not before.open:
+            return
         of_month = self.held_months[before.child_id, before.month]
         of_month.remove(before)
         if after.open:
@@ -145,8 +173,18 @@ class Books:
         else:
             del self.holds[before.enrollment_id][before.month]
 
-    def _give_back(self, operation_id: UUID, account: Account, amount: int) -> None:
-        self._reserve(account, -amount)
+    def _learn_hold(self, hold: Hold) -> None:
+        self.all_holds.setdefault((hold.enrollment_id, hold.month), {})[hold.id] = hold
+        if hold.open:
+            self.holds.setdefault(hold.enrollment_id, {})[hold.month] = hold
+            self.held_months.setdefault((hold.child_id, hold.month), []).append(hold)
+
+    def _learn_item(self, item: Item) -> None:
+        self.items[item.id] = item
+        self.month_items.setdefault((item.enrollment_id, item.month), []).append(item.id)
+
+    def _send_on(self, operation_id: UUID, account: Account, amount: int) -> None:
+        """What came back into an allotment stays there, unless its fund keeps it or its time is over."""
         if self.snapshot.funds[account.fund_id].mode is Mode.ON_HOLD:
             self.move(operation_id, account, fund_account(account.fund_id), amount)
         elif account.expires_on is not None and account.expires_on < self.today:
@@ -168,10 +206,24 @@ class Books:
             delta = self.deltas[account] = Balance()
         return balance, delta
 
+    def learn(self) -> None:
+        """Find one's way in the snapshot: what belongs to which child, month and program."""
+        for fund in self.snapshot.funds.values():
+            self.funds_by_program.setdefault(fund.program_id, []).append(fund)
+        for hold in self.snapshot.holds:
+            self._learn_hold(hold)
+        for item in self.snapshot.items:
+            self._learn_item(item)
+
 
 def fund_account(fund_id: UUID) -> Account:
     """The money of a fund that is not set aside for anyone."""
     return Account(Kind.FUND, fund_id)
+
+
+def payable_account(fund_id: UUID, provider_id: UUID) -> Account:
+    """What a fund owes a provider and has not paid yet."""
+    return Account(Kind.PAYABLE, fund_id, owner_id=provider_id)
 
 
 def open_books(snapshot: Snapshot, today: date) -> Books:
@@ -183,14 +235,8 @@ def open_books(snapshot: Snapshot, today: date) -> Books:
             account: Balance(b.credited, b.debited, b.held) for account, b in snapshot.balances.items()
         },
         allotments=_by_child(snapshot.balances),
-        holds={},
-        funds_by_program={},
     )
-    for fund in snapshot.funds.values():
-        books.funds_by_program.setdefault(fund.program_id, []).append(fund)
-    for hold in snapshot.holds:
-        books.holds.setdefault(hold.enrollment_id, {})[hold.month] = hold
-        books.held_months.setdefault((hold.child_id, hold.month), []).append(hold)
+    books.learn()
     return books
 
 

@@ -10,12 +10,15 @@ from datetime import date
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Kind
-from wallet.domain.books import Books, EnrollmentEnd, MonthAnswer, Snapshot, fund_account, open_books
+from wallet.domain.books import Books, fund_account, open_books
+from wallet.domain.capturing import charge_month
 from wallet.domain.funding import Need, find_funding
 from wallet.domain.holds import Hold, Terms, cost, covered, earlier
 from wallet.domain.operations import (
     Allot,
     Allotted,
+    Bounce,
+    Charge,
     Command,
     Declined,
     Deposit,
@@ -23,16 +26,21 @@ from wallet.domain.operations import (
     Held,
     HoldMonth,
     Mismatched,
-    Operation,
-    Recorded,
+    OfEnrollment,
+    PayOut,
     Reduce,
     Release,
     Released,
     Result,
+    Settle,
     Share,
-    digest,
+    Unready,
+    child_of,
 )
+from wallet.domain.orders import decide_order
 from wallet.domain.programs import Mode
+from wallet.domain.recording import Operation, Recorded, digest, repeated
+from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +63,11 @@ def _decide_one(books: Books, command: Command) -> Result:
     if before is not None:
         return before.result if before.digest == fingerprint else Mismatched(command.identity)
     result = _perform(books, command)
-    if not isinstance(result, Mismatched):
-        child_id = None if isinstance(command, Deposit) else command.child_id
-        books.recorded[command.identity] = Recorded(fingerprint, result)
-        books.operations.append(Operation(command.id, command.identity, fingerprint, child_id, result))
+    if not isinstance(result, Mismatched | Unready):
+        books.recorded[command.identity] = Recorded(fingerprint, repeated(result))
+        books.operations.append(
+            Operation(command.id, command.identity, fingerprint, child_of(command), result)
+        )
     return result
 
 
@@ -68,6 +77,13 @@ def _perform(books: Books, command: Command) -> Result:
             return _deposit(books, command)
         case Allot():
             return _allot(books, command)
+        case PayOut() | Settle() | Bounce():
+            return decide_order(books, command)
+        case _:
+            return _perform_for_enrollment(books, command)
+
+
+def _perform_for_enrollment(books: Books, command: OfEnrollment) -> Result:
     enrollment = _enrollment(books, command.enrollment_id, command.child_id)
     if enrollment.child_id != command.child_id:
         return Mismatched(command.identity)
@@ -78,6 +94,8 @@ def _perform(books: Books, command: Command) -> Result:
             return _reduce(books, command, enrollment)
         case Release():
             return _release(books, command, enrollment)
+        case Charge():
+            return charge_month(books, command, enrollment)
 
 
 def _deposit(books: Books, command: Deposit) -> Result:
@@ -114,6 +132,9 @@ def _allot(books: Books, command: Allot) -> Result:
 
 def _hold(books: Books, command: HoldMonth, enrollment: EnrollmentEnd) -> Result:
     books.enrollments.setdefault(command.enrollment_id, enrollment)
+    month = books.month(command.enrollment_id, command.month)
+    if month is not None and month.state == "charged":
+        return Declined("month_closed", 0)  # what became of the month stays what it is
     hold = books.holds.get(command.enrollment_id, {}).get(command.month)
     if hold is None:
         made = _make_hold(books, command, enrollment)
@@ -167,11 +188,11 @@ def _reduce(books: Books, command: Reduce, enrollment: EnrollmentEnd) -> Result:
         return Released(0)
     books.enrollments[command.enrollment_id] = enrollment._replace(ends_on=command.on)
     released = 0
-    for hold in list(books.holds.get(command.enrollment_id, {}).values()):
-        terms = books.terms_of(hold)
+    for hold in _uncharged(books, command.enrollment_id):
+        terms = books.terms_of(hold.id)
         lessons = covered(terms.lessons, terms.covers_from, earlier(terms.covers_until, command.on))
         if not lessons:
-            released += books.close_hold(command.id, hold, "ended")
+            released += _give_back(books, command, hold, "ended")
             continue
         keep = cost(terms.price_tiyn, len(lessons), len(terms.lessons))
         released += books.shrink_hold(command.id, hold, keep)
@@ -180,8 +201,21 @@ def _reduce(books: Books, command: Reduce, enrollment: EnrollmentEnd) -> Result:
 
 def _release(books: Books, command: Release, enrollment: EnrollmentEnd) -> Result:
     books.enrollments[command.enrollment_id] = enrollment._replace(released=True)
-    holds = list(books.holds.get(command.enrollment_id, {}).values())
-    return Released(sum(books.close_hold(command.id, hold, command.reason) for hold in holds))
+    holds = _uncharged(books, command.enrollment_id)
+    return Released(sum(_give_back(books, command, hold, command.reason) for hold in holds))
+
+
+def _uncharged(books: Books, enrollment_id: UUID) -> list[Hold]:
+    """The open ones whose months have not been charged: from then on the facts decide, and nothing else."""
+    holds = books.holds.get(enrollment_id, {}).values()
+    months = [(hold, books.month(enrollment_id, hold.month)) for hold in holds]
+    return [hold for hold, month in months if month is None or month.state != "charged"]
+
+
+def _give_back(books: Books, command: Reduce | Release, hold: Hold, reason: str) -> int:
+    answer = MonthAnswer(hold.child_id, hold.attempt, "released", reason, hold_id=hold.id)
+    books.answer(hold.enrollment_id, hold.month, answer)
+    return books.close_hold(command.id, hold)
 
 
 def _enrollment(books: Books, enrollment_id: UUID, child_id: UUID) -> EnrollmentEnd:

@@ -14,6 +14,7 @@ class Said(NamedTuple):
     source: Source
     person_id: UUID
     present: bool
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,12 +1,13 @@
 """Who pays for a month: the programs that may, in their order, and the money of their funds."""
 
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import NamedTuple
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Kind
 from wallet.domain.books import Books, fund_account
-from wallet.domain.holds import FrozenRules, Layer
+from wallet.domain.holds import FrozenRules, Layer, Terms
 from wallet.domain.operations import Declined, HoldMonth
 from wallet.domain.programs import Entitlement, Mode, Program, Rules
 
@@ -59,13 +60,8 @@ def find_funding(books: Books, need: Need) -> Funding | Declined:
     payers = _find_payers(books, need)
     if isinstance(payers, Declined):
         return payers
-    layers: list[Layer] = []
-    left = need.amount_tiyn
-    for purse in sorted(_purses(books, need, payers)):
-        part = min(purse.available_tiyn, left)
-        if part > 0:
-            layers.append(Layer(purse.account, purse.program_id, part))
-            left -= part
+    programs = [payer.program for payer in payers]
+    layers, left = _fill(_purses(books, need.command.child_id, need.last, programs), need.amount_tiyn)
     if left:
         return Declined("no_money", left)
     paying = {layer.program_id for layer in layers}
@@ -75,6 +71,37 @@ def find_funding(books: Books, need: Need) -> Funding | Declined:
         if payer.program.id in paying
     )
     return Funding(tuple(layers), rules)
+
+
+def find_more(
+    books: Books, child_id: UUID, terms: Terms, amount_tiyn: int, days: Sequence[date]
+) -> tuple[Layer, ...]:
+    """As much of a later difference as the programs of these terms still pay, for lessons of these days.
+
+    What the terms settled (direction, price, how many clubs) is not asked again.
+    """
+    first, last = min(days), max(days)
+    agreed = {rules.program_id for rules in terms.rules}
+    programs = {
+        program.id: program
+        for one in books.snapshot.entitlements.get(child_id, ())
+        if one.program_id in agreed and one.starts_on <= first <= last <= one.until
+        if (program := books.snapshot.programs.get(one.program_id))
+        and program.starts_on <= first <= last <= program.ends_on
+    }
+    layers, _ = _fill(_purses(books, child_id, last, programs.values()), amount_tiyn)
+    return tuple(layers)
+
+
+def _fill(purses: Iterable[_Purse], amount_tiyn: int) -> tuple[list[Layer], int]:
+    """Take the amount from the purses in their order; and what none of them has."""
+    layers: list[Layer] = []
+    for purse in sorted(purses):
+        part = min(purse.available_tiyn, amount_tiyn)
+        if part > 0:
+            layers.append(Layer(purse.account, purse.program_id, part))
+            amount_tiyn -= part
+    return layers, amount_tiyn
 
 
 def _find_payers(books: Books, need: Need) -> list[Payer] | Declined:
@@ -116,25 +143,25 @@ def _judge(books: Books, need: Need, entitlement: Entitlement) -> Payer | Declin
     return Payer(program, rules)
 
 
-def _purses(books: Books, need: Need, payers: list[Payer]) -> list[_Purse]:
+def _purses(books: Books, child_id: UUID, last: date, programs: Iterable[Program]) -> list[_Purse]:
     """All money that may pay lessons until the last one: allotments, and what `on_hold` funds have free."""
-    child_id = need.command.child_id
     purses: list[_Purse] = []
-    for payer in payers:
-        place, program_id = payer.program.place, payer.program.id
-        for fund in books.funds_by_program.get(program_id, ()):
-            if fund.mode is Mode.ON_HOLD and fund.last_capture_on >= need.last:
+    for program in programs:
+        for fund in books.funds_by_program.get(program.id, ()):
+            if fund.mode is Mode.ON_HOLD and fund.last_capture_on >= last:
                 account = Account(Kind.ALLOTMENT, fund.id, child_id, fund.last_capture_on)
                 available = books.free(fund_account(fund.id))
-                purses.append(_Purse(place, program_id, fund.last_capture_on, fund.id, account, available))
+                purses.append(
+                    _Purse(program.place, program.id, fund.last_capture_on, fund.id, account, available)
+                )
         for account in books.allotments.get(child_id, ()):
             allotting = books.snapshot.funds[account.fund_id]
             expires_on = account.expires_on or allotting.last_capture_on
             if (
                 allotting.mode is Mode.AHEAD
-                and allotting.program_id == program_id
-                and min(expires_on, allotting.last_capture_on) >= need.last
+                and allotting.program_id == program.id
+                and min(expires_on, allotting.last_capture_on) >= last
             ):
                 available = books.free(account)
-                purses.append(_Purse(place, program_id, expires_on, allotting.id, account, available))
+                purses.append(_Purse(program.place, program.id, expires_on, allotting.id, account, available))
     return purses

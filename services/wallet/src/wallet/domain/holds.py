@@ -47,17 +47,18 @@ class Terms:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """What one allotment reserves of a hold. `released` came back out of `amount`."""
+    """What one allotment reserves of a hold. `captured` of it is owed or paid, `released` came back."""
 
     account: Account
     program_id: UUID
     amount_tiyn: int
     released_tiyn: int = 0
+    captured_tiyn: int = 0
 
     @property
     def remaining_tiyn(self) -> int:
         """Still reserved."""
-        return self.amount_tiyn - self.released_tiyn
+        return self.amount_tiyn - self.released_tiyn - self.captured_tiyn
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,11 +66,14 @@ class Change(NamedTuple):
     payout_id: UUID | None = None
 
 
+EntryKind = Literal["capture", "refund", "claw_back", "withdraw_claim", "pay_out", "settle", "bounce"]
+
+
 class Entry(NamedTuple):
     """What an operation did with an item, kept for ever."""
 
     item_id: UUID
     operation_id: UUID
-    kind: Literal["capture", "refund", "claw_back", "withdraw_claim", "pay_out", "settle", "bounce"]
+    kind: EntryKind
     amount_tiyn: int
     payout_id: UUID | None = None

@@ -6,7 +6,6 @@ whatever it was; with other content it is `Mismatched` and nothing is written.
 
 from dataclasses import dataclass
 from datetime import date
-from hashlib import blake2b
 from typing import NamedTuple
 from uuid import UUID
 
@@ -14,8 +13,6 @@ from wallet.domain.charging import Verdict
 from wallet.domain.facts import Facts
 from wallet.domain.holds import Lesson
 from wallet.domain.items import Change
-
-DIGEST_BYTES = 16
 
 
 class Identity(NamedTuple):
@@ -201,12 +198,6 @@ def child_of(command: Command) -> UUID | None:
     return None if isinstance(command, Deposit | OfOrder) else command.child_id
 
 
-def digest(command: Command) -> bytes:
-    """A fingerprint of the content, of a fixed form: it is compared for as long as the ledger lives."""
-    text = "\x1f".join(map(str, command.content))
-    return blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
-
-
 class Share(NamedTuple):
     """What one fund reserves of a hold."""
 
@@ -256,7 +247,7 @@ class Charged(NamedTuple):
     frozen: bool
     code: str | None
     """Why the month costs nothing, if there was no hold to charge."""
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[Verdict, ...] = ()
     changes: tuple[Change, ...] = ()
     """Of items; told once, so a repetition has none."""
 
@@ -264,7 +255,6 @@ class Charged(NamedTuple):
 class Superseded(NamedTuple):
     """A later revision, or this one, was charged before: nothing to do."""
 
-    revision: int
     amount_tiyn: int = 0
 
 
@@ -314,21 +304,3 @@ OrderResult = PaidOut | Settled | Bounced
 Final = Deposited | Allotted | Held | Released | Charged | Superseded | OrderResult | Declined
 """What is recorded: a repetition gets it again."""
 Result = Final | Mismatched | Unready
-
-
-class Recorded(NamedTuple):
-    """An operation of the past, as a repetition needs it."""
-
-    digest: bytes
-    result: Final
-
-
-@dataclass(frozen=True, slots=True)
-class Operation:
-    """An operation to be written, declined ones too: a decline is as final as money."""
-
-    id: UUID
-    identity: Identity
-    digest: bytes
-    child_id: UUID | None
-    result: Final

@@ -1,12 +1,13 @@
-"""How the frozen terms of a hold are kept as JSON. Terms are read for as long as the ledger lives."""
+"""How frozen terms and verdicts are kept as JSON. They are read for as long as the ledger lives."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
 
 import orjson
 
+from wallet.domain.charging import Verdict
 from wallet.domain.holds import FrozenRules, Lesson, Terms
 
 
@@ -49,4 +50,17 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
             FrozenRules(UUID(one["program_id"]), one["version"], one["evidence"], one["charge"])
             for one in content["rules"]
         ),
+    )
+
+
+def write_verdicts(verdicts: Sequence[Verdict]) -> str:
+    """The verdicts as JSON."""
+    return orjson.dumps([[str(one.lesson_id), one.on, one.verdict, one.code] for one in verdicts]).decode()
+
+
+def read_verdicts(content: Sequence[Sequence[Any]]) -> tuple[Verdict, ...]:
+    """The verdicts from JSON."""
+    return tuple(
+        Verdict(UUID(lesson_id), date.fromisoformat(on), verdict, code)
+        for lesson_id, on, verdict, code in content
     )

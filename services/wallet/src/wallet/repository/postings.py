@@ -8,10 +8,19 @@ from uuid import UUID
 from wallet.domain.accounts import Kind
 from wallet.domain.books import Books
 from wallet.domain.holds import Hold, Terms
-from wallet.domain.operations import Declined, Held, Mismatched, Operation
-from wallet.repository.frozen import write_terms
-from wallet.repository.numbers import Numbers
-from wallet.repository.snapshots import LOCK_ACCOUNTS, Driver
+from wallet.domain.operations import Charge, Charged, Declined, Held
+from wallet.domain.recording import Operation
+from wallet.repository.frozen import write_terms, write_verdicts
+from wallet.repository.items import (
+    INSERT_ENTRIES,
+    INSERT_ITEMS,
+    UPDATE_ITEMS,
+    changed_items,
+    created_items,
+)
+from wallet.repository.numbers import KIND_NUMBERS, Numbers
+from wallet.repository.payers import Driver
+from wallet.repository.snapshots import LOCK_ACCOUNTS, OWNED_ACCOUNTS
 
 _BATCH = "INSERT INTO batches (posted_at, operations, postings) VALUES ($1, $2, $3) RETURNING id"
 _ALLOTMENTS = """
@@ -19,6 +28,13 @@ INSERT INTO accounts (id, kind, child_id, expires_on)
 SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on
 FROM unnest($1::bigint[], $2::uuid[], $3::date[]) AS row(number, child_id, expires_on)
 RETURNING id, child_id, expires_on
+"""
+_OWNED_ACCOUNTS = """
+INSERT INTO accounts (id, kind, provider_id, payout_id)
+SELECT number << 40 | nextval('allotment_places'), kind, CASE WHEN kind = 7 THEN NULL ELSE owner_id END,
+    CASE WHEN kind = 7 THEN owner_id END
+FROM unnest($1::bigint[], $2::smallint[], $3::uuid[]) AS row(number, kind, owner_id)
+ON CONFLICT DO NOTHING
 """
 _OPERATIONS = """
 INSERT INTO operations (batch_id, id, origin, kind, key, digest, child_id, code, amount_tiyn, hold_id)
@@ -40,12 +56,13 @@ INSERT INTO holds (id, child_id, enrollment_id, month, attempt, open, terms)
 SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::int[], $6::boolean[], $7::jsonb[])
 """
 _LAYERS = """
-INSERT INTO hold_layers (hold_id, place, account_id, amount_tiyn, released_tiyn)
-SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+INSERT INTO hold_layers (hold_id, place, account_id, amount_tiyn, released_tiyn, captured_tiyn)
+SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
 """
 _CHANGED_LAYERS = """
-UPDATE hold_layers SET released_tiyn = row.released_tiyn
-FROM unnest($1::uuid[], $2::smallint[], $3::bigint[]) AS row(hold_id, place, released_tiyn)
+UPDATE hold_layers SET released_tiyn = row.released_tiyn, captured_tiyn = row.captured_tiyn
+FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[])
+    AS row(hold_id, place, released_tiyn, captured_tiyn)
 WHERE hold_layers.hold_id = row.hold_id AND hold_layers.place = row.place
 """
 _CHANGED_HOLDS = """
@@ -59,12 +76,22 @@ ON CONFLICT (id) DO UPDATE SET ends_on = excluded.ends_on, released = excluded.r
 WHERE enrollments.child_id = excluded.child_id
 """
 _MONTHS = """
-INSERT INTO enrollment_months
-    (enrollment_id, month, child_id, attempt, state, code, missing_tiyn, hold_id)
+INSERT INTO enrollment_months (enrollment_id, month, child_id, attempt, state, code, missing_tiyn, hold_id,
+    revision, captured_tiyn, disputed_tiyn, uncovered_tiyn, frozen)
 SELECT * FROM unnest($1::uuid[], $2::text[], $3::uuid[], $4::int[], $5::text[], $6::text[], $7::bigint[],
-    $8::uuid[])
+    $8::uuid[], $9::int[], $10::bigint[], $11::bigint[], $12::bigint[], $13::boolean[])
 ON CONFLICT (enrollment_id, month) DO UPDATE SET attempt = excluded.attempt, state = excluded.state,
-    code = excluded.code, missing_tiyn = excluded.missing_tiyn, hold_id = excluded.hold_id
+    code = excluded.code, missing_tiyn = excluded.missing_tiyn, hold_id = excluded.hold_id,
+    revision = excluded.revision, captured_tiyn = excluded.captured_tiyn,
+    disputed_tiyn = excluded.disputed_tiyn, uncovered_tiyn = excluded.uncovered_tiyn,
+    frozen = excluded.frozen
+"""
+_CHARGES = """
+INSERT INTO charges (charged_at, enrollment_id, month, revision, operation_id, child_id, provider_id,
+    group_id, digest, code, cost_tiyn, captured_tiyn, disputed_tiyn, uncovered_tiyn, frozen, verdicts)
+SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::int[], $5::uuid[], $6::uuid[], $7::uuid[], $8::uuid[],
+    $9::text[], $10::text[], $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::boolean[],
+    $16::jsonb[])
 """
 
 
@@ -79,10 +106,12 @@ async def write_books(driver: Driver, books: Books, numbers: Numbers, posted_at:
     batch_id = await driver.fetchval(_BATCH, posted_at, len(books.operations), len(books.postings))
     await _write_rows(driver, _OPERATIONS, (_operation(one) for one in books.operations), batch_id)
     await _open_allotments(driver, books, numbers)
+    await _open_owned_accounts(driver, books, numbers)
     await _write_rows(driver, _POSTINGS, _posting_rows(books, numbers))
     await _write_balances(driver, books, numbers)
     await _write_holds(driver, books, numbers)
     await _write_enrollments(driver, books)
+    await _write_charges(driver, books, posted_at)
 
 
 async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[Any]], *first: object) -> int:
@@ -96,8 +125,6 @@ async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[An
 
 def _operation(operation: Operation) -> tuple[Any, ...]:
     result = operation.result
-    if isinstance(result, Mismatched):
-        raise TypeError("a mismatch is never recorded")
     if isinstance(result, Declined):
         code, amount = result
     else:
@@ -115,11 +142,7 @@ def _operation(operation: Operation) -> tuple[Any, ...]:
 
 
 async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> None:
-    new = [
-        account
-        for account in books.deltas
-        if account.kind is Kind.ALLOTMENT and account not in numbers.allotments
-    ]
+    new = [account for account in books.deltas if account.kind is Kind.ALLOTMENT and not numbers.has(account)]
     if new:
         rows = await driver.fetch(
             _ALLOTMENTS,
@@ -129,6 +152,24 @@ async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> No
         )
         for row in rows:
             numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"])
+
+
+async def _open_owned_accounts(driver: Driver, books: Books, numbers: Numbers) -> None:
+    """Learn the accounts of providers and orders, and make those that are not there; another may be first."""
+    needed = [account for account in books.deltas if not numbers.has(account)]
+    owners = sorted({account.owner_id for account in needed if account.owner_id}, key=str)
+    for missing in (False, True):
+        if missing and needed:
+            await driver.execute(
+                _OWNED_ACCOUNTS,
+                [numbers.fund_numbers[account.fund_id] for account in needed],
+                [KIND_NUMBERS[account.kind] for account in needed],
+                [account.owner_id for account in needed],
+            )
+        if needed:
+            for row in await driver.fetch(OWNED_ACCOUNTS, owners, owners, list(numbers.fund_ids)):
+                numbers.learn_owned(*row.values())
+            needed = sorted((one for one in needed if not numbers.has(one)), key=str)
 
 
 def _posting_rows(books: Books, numbers: Numbers) -> Iterable[tuple[UUID, int, int, int, int]]:
@@ -154,21 +195,29 @@ async def _write_balances(driver: Driver, books: Books, numbers: Numbers) -> Non
 
 async def _write_holds(driver: Driver, books: Books, numbers: Numbers) -> None:
     await _write_rows(driver, _HOLDS, (_hold(hold, books.terms[hold.id]) for hold in books.created.values()))
-    layers = [
-        (hold.id, place, numbers.number(layer.account), layer.amount_tiyn, layer.released_tiyn)
+    layers: list[tuple[Any, ...]] = [
+        (
+            hold.id,
+            place,
+            numbers.number(layer.account),
+            layer.amount_tiyn,
+            layer.released_tiyn,
+            layer.captured_tiyn,
+        )
         for hold in books.created.values()
         for place, layer in enumerate(hold.layers)
     ]
     await _write_rows(driver, _LAYERS, layers)
-    changed = [(hold.id, hold.open) for hold in books.changed.values()]
+    were_open = {hold.id for hold in books.snapshot.holds if hold.open}
+    changed = [(hold.id, hold.open) for hold in books.changed.values() if hold.id in were_open]
     if await _write_rows(driver, _CHANGED_HOLDS, changed) != len(changed):
         raise StaleBooksError("a hold is not open any more")
-    released = [
-        (hold.id, place, layer.released_tiyn)
+    layers = [
+        (hold.id, place, layer.released_tiyn, layer.captured_tiyn)
         for hold in books.changed.values()
         for place, layer in enumerate(hold.layers)
     ]
-    await _write_rows(driver, _CHANGED_LAYERS, released)
+    await _write_rows(driver, _CHANGED_LAYERS, layers)
 
 
 def _hold(hold: Hold, terms: Terms) -> tuple[Any, ...]:
@@ -184,3 +233,32 @@ async def _write_enrollments(driver: Driver, books: Books) -> None:
     if await _write_rows(driver, _ENROLLMENTS, enrollments) != len(enrollments):
         raise StaleBooksError("an enrollment belongs to another child")
     await _write_rows(driver, _MONTHS, sorted((*key, *answer) for key, answer in books.months.items()))
+
+
+async def _write_charges(driver: Driver, books: Books, charged_at: datetime) -> None:
+    charges = (_charge(command, charged) for command, charged in books.charges)
+    await _write_rows(driver, _CHARGES, charges, charged_at)
+    await _write_rows(driver, INSERT_ITEMS, created_items(books), charged_at)
+    if await _write_rows(driver, UPDATE_ITEMS, changed_items(books)) != len(books.changed_items):
+        raise StaleBooksError("an item is missing")
+    await _write_rows(driver, INSERT_ENTRIES, books.entries)
+
+
+def _charge(command: Charge, charged: Charged) -> tuple[Any, ...]:
+    return (
+        command.enrollment_id,
+        command.month,
+        command.revision,
+        charged.operation_id,
+        command.child_id,
+        command.provider_id,
+        command.group_id,
+        command.digest,
+        charged.code,
+        charged.cost_tiyn,
+        charged.amount_tiyn,
+        charged.disputed_tiyn,
+        charged.uncovered_tiyn,
+        charged.frozen,
+        write_verdicts(charged.verdicts),
+    )

@@ -1,42 +1,41 @@
 """Locks and reads what a batch is decided on.
 
-Lock order: the children's wallets, then the funds' own accounts by number. Everything that these locks
-protect is read by a later statement, so that it is what the transaction before us has committed.
+Lock order: signing of the providers' months, the children's wallets, accounts by number, items by id; orders
+come after all of it. Everything that these locks protect is read by a later statement, so that it is what the
+transaction before us has committed.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TypeAlias
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 import asyncpg
 
 from wallet.domain.accounts import Account, Balance, Kind
-from wallet.domain.books import EnrollmentEnd, Snapshot, fund_account
-from wallet.domain.holds import Hold, Layer, Terms
+from wallet.domain.books import fund_account
 from wallet.domain.operations import (
     Allot,
-    Allotted,
+    Bounce,
+    Charge,
     Command,
-    Declined,
     Deposit,
-    Deposited,
-    Held,
     HoldMonth,
-    Identity,
-    Recorded,
+    PayOut,
     Reduce,
     Release,
-    Released,
-    Result,
-    Share,
+    Settle,
+    child_of,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
-from wallet.repository.frozen import read_terms
+from wallet.domain.programs import Fund, Mode
+from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
+from wallet.repository.holdings import MonthKey, read_enrollments, read_holds, read_months, read_terms_of
+from wallet.repository.items import lock_items, months_of_orders
 from wallet.repository.numbers import Numbers
+from wallet.repository.payers import Driver, read_payers
+from wallet.repository.recorded import read_recorded
+from wallet.repository.signatures import lock_to_charge, read_signatures
 from wallet.tables import FUND_SHIFT
-
-Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic for the type checker only
 
 _LOCK_WALLETS = """
 INSERT INTO wallets (child_id) SELECT child_id FROM unnest($1::uuid[]) AS row(child_id) ORDER BY child_id
@@ -46,40 +45,12 @@ _ALLOTMENTS = """
 SELECT id, child_id, expires_on, credited, debited, held FROM accounts
 WHERE kind = 16 AND child_id = ANY($1::uuid[])
 """
-_ENTITLEMENTS = """
-SELECT child_id, program_id, starts_on, until, coefficient_percent FROM entitlements
-WHERE child_id = ANY($1::uuid[]) ORDER BY child_id, id
-"""
-_FUNDS = """
-SELECT id, number, program_id, mode, budget_tiyn, last_capture_on FROM funds
-WHERE id = ANY($1::uuid[]) OR program_id = ANY($2::uuid[]) OR number = ANY($3::int[])
-"""
-_PROGRAMS = "SELECT id, place, starts_on, ends_on FROM programs WHERE id = ANY($1::uuid[])"
-_RULES = """
-SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, clubs_per_child_max, evidence, charge
-FROM program_rules WHERE program_id = ANY($1::uuid[])
-"""
-_HOLDS = """
-SELECT id, child_id, enrollment_id, month, attempt FROM holds
-WHERE open AND child_id = ANY($1::uuid[]) ORDER BY id
-"""
-_TERMS = "SELECT id, terms FROM holds WHERE open AND enrollment_id = ANY($1::uuid[])"
-_LAYERS = """
-SELECT hold_id, account_id, amount_tiyn, released_tiyn FROM hold_layers
-WHERE hold_id = ANY($1::uuid[]) ORDER BY hold_id, place
-"""
-_ENROLLMENTS = "SELECT id, child_id, ends_on, released FROM enrollments WHERE id = ANY($1::uuid[])"
-_OWN_ACCOUNTS = "SELECT id, credited, debited, held FROM accounts WHERE id = ANY($1::bigint[])"
+_BALANCES = "SELECT id, credited, debited, held FROM accounts WHERE id = ANY($1::bigint[])"
 LOCK_ACCOUNTS = "SELECT 1 FROM accounts WHERE id = ANY($1::bigint[]) ORDER BY id FOR NO KEY UPDATE"
-_RECORDED = """
-SELECT o.id, o.origin, o.kind, o.key, o.digest, o.code, o.amount_tiyn, o.hold_id
-FROM operations o JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted(origin, kind, key)
-    USING (key, kind, origin)
-"""
-_SHARES = """
-SELECT l.hold_id, f.program_id, f.id AS fund_id, l.amount_tiyn
-FROM hold_layers l JOIN funds f ON f.number = l.account_id >> 40
-WHERE l.hold_id = ANY($1::uuid[]) ORDER BY l.hold_id, l.place
+OWNED_ACCOUNTS = """
+SELECT id, kind, provider_id AS owner_id FROM accounts
+WHERE kind IN (5, 6) AND provider_id = ANY($1::uuid[]) AND (id >> 40) = ANY($3::bigint[])
+UNION ALL SELECT id, kind, payout_id FROM accounts WHERE kind = 7 AND payout_id = ANY($2::uuid[])
 """
 
 
@@ -91,184 +62,158 @@ class Read:
     numbers: Numbers
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
-    """Who may pay for whom."""
+@dataclass(slots=True)
+class _Scope:
+    """What the commands are about, sorted by what has to be read for it."""
 
-    programs: dict[UUID, Program]
-    funds: dict[UUID, Fund]
-    entitlements: dict[UUID, list[Entitlement]]
+    commands: Sequence[Command]
+    charges: list[Charge] = field(default_factory=list)
+    orders: list[PayOut | Settle | Bounce] = field(default_factory=list)
+    restored: Mapping[MonthKey, UUID] = field(default_factory=dict)
+    """The months of the items that a bounce gives back, with their children."""
+    months: Mapping[MonthKey, MonthAnswer] = field(default_factory=dict)
+    enrollments: Mapping[UUID, EnrollmentEnd] = field(default_factory=dict)
+
+    @property
+    def children(self) -> list[UUID]:
+        named = {child_of(one) for one in self.commands} - {None}
+        return sorted(one for one in named | set(self.restored.values()) if one is not None)
+
+    @property
+    def enrollment_ids(self) -> set[UUID]:
+        kinds = HoldMonth | Reduce | Release | Charge
+        named = {one.enrollment_id for one in self.commands if isinstance(one, kinds)}
+        return named | {enrollment_id for enrollment_id, _ in self.restored}
+
+    @property
+    def revised(self) -> set[MonthKey]:
+        """The months out of which something may be given back, or for which more may have to be found."""
+        mixed = len(self.charges) < len(self.commands)
+        times = Counter((one.enrollment_id, one.month) for one in self.charges)
+        return set(self.restored) | {
+            key for key, count in times.items() if mixed or count > 1 or self._is_revised(key)
+        }
+
+    def _is_revised(self, key: MonthKey) -> bool:
+        month, enrollment = self.months.get(key), self.enrollments.get(key[0])
+        shortened = enrollment is not None and enrollment.ends_on is not None
+        return shortened or month is None or month.state == "charged"
 
 
 async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bool) -> Read:
     """Everything the commands can depend on; with `lock`, as nobody else can change it before our commit."""
-    children = sorted({one.child_id for one in commands if not isinstance(one, Deposit)})
-    if lock:
-        await driver.execute(_LOCK_WALLETS, children)
-    rows = await driver.fetch(_ALLOTMENTS, children)
+    scope = await _open_scope(driver, commands, lock=lock)
     numbers = Numbers()
-    facts = await _read_facts(driver, commands, {row["id"] >> FUND_SHIFT for row in rows}, numbers)
+    allotments = await driver.fetch(_ALLOTMENTS, scope.children)
+    revised = scope.revised
+    payers = await read_payers(
+        driver,
+        numbers,
+        children=_paid_for(scope, revised),
+        fund_ids={one.fund_id for one in commands if isinstance(one, Deposit | Allot)}
+        | {one.fund_id for one in scope.orders},
+        fund_numbers={row["id"] >> FUND_SHIFT for row in allotments},
+    )
     balances = {
-        numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"]): _balance(row) for row in rows
+        numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"]): _balance(row)
+        for row in allotments
     }
-    holds = await _read_holds(driver, commands, facts, numbers)
-    spent = {numbers.number(account): account for account in _spent_accounts(commands, facts)}
-    if lock and spent:
-        await driver.execute(LOCK_ACCOUNTS, list(spent))
-    for row in await driver.fetch(_OWN_ACCOUNTS, list(spent)):
-        balances[spent[row["id"]]] = _balance(row)
+    balances |= await _read_spent(driver, scope, payers.funds, numbers, lock=lock)
+    # Items are locked after the accounts, and nothing of them is read before.
+    items = await lock_items(driver, revised, [one.payout_id for one in scope.orders]) if lock else []
+    charged = {(one.enrollment_id, one.month) for one in scope.charges}
+    months = scope.months
     snapshot = Snapshot(
-        programs=facts.programs,
-        funds=facts.funds,
-        entitlements=facts.entitlements,
+        programs=payers.programs,
+        funds=payers.funds,
+        entitlements=payers.entitlements,
         balances=balances,
-        holds=holds,
-        terms=await _read_terms(driver, commands),
-        enrollments=await _read_enrollments(driver, commands),
-        recorded=await _read_recorded(driver, commands),
+        holds=await read_holds(
+            driver,
+            children=scope.children if scope.enrollment_ids else (),
+            revised={key: months[key] for key in revised if key in months},
+            funds=payers.funds,
+            numbers=numbers,
+        ),
+        terms=await read_terms_of(
+            driver,
+            ending={one.enrollment_id for one in commands if isinstance(one, Reduce)},
+            hold_ids={hold_id for key in charged if key in months and (hold_id := months[key].hold_id)},
+        ),
+        enrollments=scope.enrollments,
+        months=months,
+        items=items,
+        signatures=await read_signatures(driver, charged),
+        recorded=await read_recorded(driver, commands),
     )
     return Read(snapshot, numbers)
 
 
-async def _read_facts(
-    driver: Driver,
-    commands: Sequence[Command],
-    fund_numbers: Iterable[int],
-    numbers: Numbers,
-) -> _Facts:
-    entitlements: dict[UUID, list[Entitlement]] = {}
-    payable = {one.child_id for one in commands if isinstance(one, Allot | HoldMonth)}
-    for row in await driver.fetch(_ENTITLEMENTS, list(payable)):
-        child_id, *content = row.values()
-        entitlements.setdefault(child_id, []).append(Entitlement(*content))
-    program_ids = {one.program_id for of_child in entitlements.values() for one in of_child}
-    fund_ids = {one.fund_id for one in commands if isinstance(one, Deposit | Allot)}
-    funds: dict[UUID, Fund] = {}
-    for row in await driver.fetch(_FUNDS, list(fund_ids), list(program_ids), list(fund_numbers)):
-        numbers.learn_fund(row["id"], row["number"])
-        funds[row["id"]] = Fund(
-            row["id"], row["program_id"], Mode(row["mode"]), row["budget_tiyn"], row["last_capture_on"]
-        )
-    return _Facts(await read_programs(driver, program_ids), funds, entitlements)
-
-
-async def read_programs(driver: Driver, program_ids: Iterable[UUID]) -> dict[UUID, Program]:
-    """These programs with all versions of their rules."""
-    wanted = list(program_ids)
-    rules: dict[UUID, list[Rules]] = {}
-    for row in await driver.fetch(_RULES, wanted):
-        rules.setdefault(row["program_id"], []).append(_rules(row))
-    return {
-        row["id"]: Program(
-            row["id"], row["place"], row["starts_on"], row["ends_on"], tuple(rules.get(row["id"], ()))
-        )
-        for row in await driver.fetch(_PROGRAMS, wanted)
-    }
-
-
-def _rules(row: asyncpg.Record) -> Rules:
-    return Rules(
-        version=row["version"],
-        valid_from=row["valid_from"],
-        directions=frozenset(row["directions"]),
-        monthly_rate_tiyn=row["monthly_rate_tiyn"],
-        clubs_per_child_max=row["clubs_per_child_max"],
-        evidence=row["evidence"],
-        charge=row["charge"],
+async def _open_scope(driver: Driver, commands: Sequence[Command], *, lock: bool) -> _Scope:
+    scope = _Scope(
+        commands,
+        charges=[one for one in commands if isinstance(one, Charge)],
+        orders=[one for one in commands if isinstance(one, PayOut | Settle | Bounce)],
     )
+    bounced = [one.payout_id for one in scope.orders if isinstance(one, Bounce)]
+    scope.restored = await months_of_orders(driver, bounced)
+    if lock:
+        if scope.charges:
+            await lock_to_charge(driver, {(one.provider_id, one.month) for one in scope.charges})
+        await driver.execute(_LOCK_WALLETS, scope.children)
+    scope.enrollments = await read_enrollments(driver, scope.enrollment_ids)
+    scope.months = await read_months(driver, scope.enrollment_ids)
+    return scope
 
 
-async def _read_holds(
-    driver: Driver, commands: Sequence[Command], facts: _Facts, numbers: Numbers
-) -> list[Hold]:
-    """The open ones of the children whose enrollments the commands are about."""
-    children = {one.child_id for one in commands if isinstance(one, HoldMonth | Reduce | Release)}
-    rows = await driver.fetch(_HOLDS, list(children))
-    accounts = {number: account for account, number in numbers.allotments.items()}
-    layers: dict[UUID, list[Layer]] = {}
-    for row in await driver.fetch(_LAYERS, [row["id"] for row in rows]):
-        account = accounts[row["account_id"]]
-        program_id = facts.funds[account.fund_id].program_id
-        layer = Layer(account, program_id, row["amount_tiyn"], row["released_tiyn"])
-        layers.setdefault(row["hold_id"], []).append(layer)
-    return [
-        Hold(
-            id=row["id"],
-            child_id=row["child_id"],
-            enrollment_id=row["enrollment_id"],
-            month=row["month"],
-            attempt=row["attempt"],
-            layers=tuple(layers.get(row["id"], ())),
-        )
-        for row in rows
-    ]
+def _paid_for(scope: _Scope, revised: Collection[MonthKey]) -> set[UUID]:
+    """The children for whom somebody may have to pay (more) by this batch."""
+    asking = {one.child_id for one in scope.commands if isinstance(one, Allot | HoldMonth)}
+    return asking | {one.child_id for one in scope.charges if (one.enrollment_id, one.month) in revised}
 
 
-async def _read_terms(driver: Driver, commands: Sequence[Command]) -> dict[UUID, Terms]:
-    ending = {one.enrollment_id for one in commands if isinstance(one, Reduce)}
-    rows = await driver.fetch(_TERMS, list(ending)) if ending else ()
-    return {row["id"]: read_terms(row["terms"]) for row in rows}
+async def _read_spent(
+    driver: Driver, scope: _Scope, funds: Mapping[UUID, Fund], numbers: Numbers, *, lock: bool
+) -> dict[Account, Balance]:
+    """The balances of accounts that may be spent from, besides allotments."""
+    spent = {numbers.number(account): account for account in _spent_accounts(scope, funds)}
+    if scope.revised or scope.orders:
+        providers = {one.provider_id for one in (*scope.charges, *scope.orders)}
+        payouts = {one.payout_id for one in scope.orders}
+        fund_numbers = list(numbers.fund_ids)
+        for row in await driver.fetch(OWNED_ACCOUNTS, list(providers), list(payouts), fund_numbers):
+            spent[row["id"]] = numbers.learn_owned(*row.values())
+    if not spent:
+        return {}
+    if lock:
+        await driver.execute(LOCK_ACCOUNTS, list(spent))
+    return {spent[row["id"]]: _balance(row) for row in await driver.fetch(_BALANCES, list(spent))}
 
 
-async def _read_enrollments(driver: Driver, commands: Sequence[Command]) -> dict[UUID, EnrollmentEnd]:
-    ids = {one.enrollment_id for one in commands if isinstance(one, HoldMonth | Reduce | Release)}
-    return {
-        row["id"]: EnrollmentEnd(row["child_id"], row["ends_on"], row["released"])
-        for row in await driver.fetch(_ENROLLMENTS, list(ids))
-    }
-
-
-def _spent_accounts(commands: Sequence[Command], facts: _Facts) -> set[Account]:
+def _spent_accounts(scope: _Scope, funds: Mapping[UUID, Fund]) -> set[Account]:
     """The funds' own accounts that may be spent from, and then those credited in the same batch too.
 
-    A batch that only gives back spends from none of them: it locks them last, when it writes.
+    A batch that only gives back, or only captures what is held, spends from none of them: it locks them
+    last, when it writes.
     """
-    touched = {command.fund_id for command in commands if isinstance(command, Deposit | Allot)}
-    holding = any(isinstance(command, HoldMonth) for command in commands)
-    returning = any(isinstance(command, Reduce | Release) for command in commands)
+    touched = {one.fund_id for one in scope.commands if isinstance(one, Deposit | Allot)} | {
+        one.fund_id for one in scope.orders
+    }
+    holding = any(isinstance(one, HoldMonth) for one in scope.commands)
+    returning = any(isinstance(one, Reduce | Release | Charge | Bounce) for one in scope.commands)
+    revising = bool(scope.revised)
     spent: set[Account] = set()
-    for fund in facts.funds.values() if touched or holding else ():
+    for fund in funds.values() if touched or holding or revising else ():
         if fund.id in touched:
             spent.add(Account(Kind.BANK, fund.id))
         if fund.id in touched or fund.mode is Mode.ON_HOLD:
             spent.add(fund_account(fund.id))
         if returning:
             spent.add(Account(Kind.RETURNED, fund.id))
+        if revising:
+            spent.add(Account(Kind.CLAIMED, fund.id))
     return spent
 
 
 def _balance(row: asyncpg.Record) -> Balance:
     return Balance(row["credited"], row["debited"], row["held"])
-
-
-async def _read_recorded(driver: Driver, commands: Sequence[Command]) -> dict[Identity, Recorded]:
-    columns = zip(*(command.identity for command in commands), strict=True)
-    rows = await driver.fetch(_RECORDED, *(list(column) for column in columns))
-    hold_ids = {row["hold_id"] for row in rows if row["hold_id"]}
-    shares: dict[UUID, list[Share]] = {}
-    if hold_ids:
-        for row in await driver.fetch(_SHARES, list(hold_ids)):
-            hold_id, *content = row.values()
-            shares.setdefault(hold_id, []).append(Share(*content))
-    return {
-        Identity(row["origin"], row["kind"], row["key"]): Recorded(
-            row["digest"], _result(row, shares.get(row["hold_id"], ()))
-        )
-        for row in rows
-    }
-
-
-def _result(row: asyncpg.Record, shares: Sequence[Share]) -> Result:
-    """The first result, from what the operation's row says. Kinds are those the use cases make."""
-    amount: int = row["amount_tiyn"]
-    if row["code"] is not None:
-        return Declined(row["code"], amount)
-    if row["hold_id"] is not None:
-        return Held(row["hold_id"], amount, tuple(shares))
-    match row["kind"]:
-        case "deposit":
-            return Deposited(row["id"], amount)
-        case "allot":
-            return Allotted(amount)
-        case _:
-            return Released(amount)

@@ -1,11 +1,11 @@
-"""The one path that money takes: Kafka's chunks, HTTP and funding runs all come through `post`."""
+"""The one path that money takes: Kafka's chunks, HTTP, runs and orders all come through `post`."""
 
 from collections.abc import Sequence
 
 from shared import clock
 from shared.database import Transaction
 from wallet.domain.decisions import decide
-from wallet.domain.operations import Command, Deposit, Result
+from wallet.domain.operations import Command, Result, child_of
 from wallet.repository.postings import write_books
 from wallet.repository.snapshots import read_snapshot
 
@@ -18,6 +18,7 @@ async def post(tx: Transaction, commands: Sequence[Command]) -> list[Result]:
     read = await read_snapshot(driver, commands, lock=True)
     decision = decide(read.snapshot, commands, clock.civil_date(tx.now))
     await write_books(driver, decision.books, read.numbers, tx.now)
-    for child_id in {one.child_id for one in commands if not isinstance(one, Deposit)}:
-        tx.touch(child_id)
+    for command in commands:
+        if (child_id := child_of(command)) is not None:
+            tx.touch(child_id)
     return decision.results

@@ -1,0 +1,94 @@
+"""Reads the operations of the past, with the result that each repetition gets."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from uuid import UUID
+
+import asyncpg
+
+from wallet.domain.operations import (
+    Allotted,
+    Bounced,
+    Charged,
+    Command,
+    Declined,
+    Deposited,
+    Final,
+    Held,
+    Identity,
+    PaidOut,
+    Released,
+    Settled,
+    Share,
+    Superseded,
+)
+from wallet.domain.recording import Recorded
+from wallet.repository.frozen import read_verdicts
+from wallet.repository.payers import Driver
+
+_RECORDED = """
+SELECT o.id, o.origin, o.kind, o.key, o.digest, o.code, o.amount_tiyn, o.hold_id
+FROM operations o JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted(origin, kind, key)
+    USING (key, kind, origin)
+"""
+_SHARES = """
+SELECT l.hold_id, f.program_id, f.id AS fund_id, l.amount_tiyn
+FROM hold_layers l JOIN funds f ON f.number = l.account_id >> 40
+WHERE l.hold_id = ANY($1::uuid[]) ORDER BY l.hold_id, l.place
+"""
+_CHARGES = """
+SELECT operation_id, captured_tiyn AS amount_tiyn, cost_tiyn, disputed_tiyn, uncovered_tiyn, frozen, code,
+    verdicts
+FROM charges WHERE operation_id = ANY($1::uuid[])
+"""
+
+
+async def read_recorded(driver: Driver, commands: Sequence[Command]) -> dict[Identity, Recorded]:
+    """Those of the commands that were decided before."""
+    columns = zip(*(command.identity for command in commands), strict=True)
+    rows = await driver.fetch(_RECORDED, *(list(column) for column in columns))
+    shares = await _read_shares(driver, {row["hold_id"] for row in rows} - {None})
+    charges = await _read_charges(driver, [row["id"] for row in rows if row["kind"] == "charge"])
+    return {
+        Identity(row["origin"], row["kind"], row["key"]): Recorded(
+            row["digest"], _result(row, shares.get(row["hold_id"], ()), charges)
+        )
+        for row in rows
+    }
+
+
+async def _read_shares(driver: Driver, hold_ids: set[UUID]) -> dict[UUID, list[Share]]:
+    shares: dict[UUID, list[Share]] = {}
+    for row in await driver.fetch(_SHARES, list(hold_ids)) if hold_ids else ():
+        hold_id, *content = row.values()
+        shares.setdefault(hold_id, []).append(Share(*content))
+    return shares
+
+
+async def _read_charges(driver: Driver, operation_ids: Sequence[UUID]) -> dict[UUID, Charged]:
+    rows = await driver.fetch(_CHARGES, operation_ids) if operation_ids else ()
+    return {
+        row["operation_id"]: Charged(**{**row, "verdicts": read_verdicts(row["verdicts"])}) for row in rows
+    }
+
+
+def _result(
+    row: Mapping[str, Any] | asyncpg.Record, shares: Sequence[Share], charges: Mapping[UUID, Charged]
+) -> Final:
+    """The first result, from what the operation's row says. Kinds are those the use cases make."""
+    amount: int = row["amount_tiyn"]
+    if row["code"] is not None:
+        return Declined(row["code"], amount)
+    if row["hold_id"] is not None:
+        return Held(row["hold_id"], amount, tuple(shares))
+    if row["kind"] == "charge":
+        return charges.get(row["id"]) or Superseded()
+    by_kind: dict[str, type[Deposited | PaidOut | Settled | Bounced]] = {
+        "deposit": Deposited,
+        "pay_out": PaidOut,
+        "settle": Settled,
+        "bounce": Bounced,
+    }
+    if row["kind"] in by_kind:
+        return by_kind[row["kind"]](row["id"], amount)
+    return Allotted(amount) if row["kind"] == "allot" else Released(amount)
