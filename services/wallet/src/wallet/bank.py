@@ -148,7 +148,7 @@ class Sender:
     def __init__(self, edge: Edge, bank: Bank, payer: Party) -> None:
         self._edge = edge
         self._bank = bank
-        self._payer = payer
+        self.payer = payer
         self._unwritable: set[UUID] = set()
         self._pause = IDLE_SECONDS
 
@@ -184,7 +184,7 @@ class Sender:
             return None
         try:
             async with self._edge.transaction() as tx:
-                return await submitting.let_leave(tx, payout_id, self._payer)
+                return await submitting.let_leave(tx, payout_id, self.payer)
         except OrderChangedError:
             log.info("payout_changed_before_it_left", payout_id=str(payout_id))
         except UnwritableError as error:

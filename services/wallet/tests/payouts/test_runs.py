@@ -1,0 +1,200 @@
+"""Payout runs: what is taken, who agrees on it, and what a dispute changes of it."""
+
+import asyncio
+
+import pytest
+
+from rig.office import Desk, Office, SandboxBank
+from shared.errors import ConflictError, ForbiddenError
+from shared.events.wallet import ClaimOpened, ItemFrozen
+from shared.security import Principal
+from wallet.testing import Check
+from wallet.usecases.payouts import start_payout_run
+
+
+async def test_what_is_due_becomes_one_order_a_provider(office: Office, assert_clean: Check) -> None:
+    first, second = await office.new_provider(), await office.new_provider()
+    await office.owe(first, children=2)
+    await office.owe(second)
+    run = await office.start()
+    orders = await office.orders()
+    assert {(order["provider_id"], order["items"]) for order in orders} == {(first, 2), (second, 1)}
+    assert await office.stages() == ["in_run"] * 3
+    assert sum(order["amount_tiyn"] for order in orders) == sum(
+        item["amount_tiyn"] for item in await office.items()
+    )
+    assert run.state == "proposed"
+    await office.approve(run.proposal_id)
+    (approved,) = await office.runs()
+    assert approved["state"] == "approved"
+    assert approved["approved_by"] == office.world.people[1].person_id
+    await assert_clean()
+
+
+async def test_nobody_approves_their_own_run(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    run = await office.start()
+    with pytest.raises(ConflictError, match="second_person_required"):
+        await office.approve(run.proposal_id, person=0)
+    assert [one["state"] for one in await office.runs()] == ["proposed"]
+
+
+async def test_only_administrators_of_the_funds_region_start_a_run(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    async with office.edge.look() as tx:
+        with pytest.raises(ForbiddenError, match="role_required"):
+            await start_payout_run(tx, Principal(office.providers[0], frozenset()), office.fund_id)
+
+
+async def test_nothing_is_taken_before_its_day(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    await office.go_to("2026-11-17T23:59:00+05:00")
+    with pytest.raises(ConflictError, match="nothing_due"):
+        await office.start()
+    await office.go_to("2026-11-18T00:00:01+05:00")
+    assert (await office.start()).state == "proposed"
+
+
+async def test_a_provider_without_an_account_waits_and_the_others_are_paid(office: Office) -> None:
+    paid = await office.new_provider()
+    await office.owe(paid)
+    await office.owe(office.fund_id)  # any id will do: nobody has proposed an account for it
+    await office.start()
+    assert [order["provider_id"] for order in await office.orders()] == [paid]
+    assert await office.stages() == ["due", "in_run"]
+    with pytest.raises(ConflictError, match="nothing_due"):
+        await office.start()
+
+
+async def test_of_two_runs_at_once_one_takes_everything(office: Office, assert_clean: Check) -> None:
+    await office.owe(await office.new_provider(), children=3)
+    outcomes = await asyncio.gather(office.start(), office.start(), return_exceptions=True)
+    refused = [one for one in outcomes if isinstance(one, BaseException)]
+    assert [str(one) for one in refused] == ["nothing_due"]
+    assert [order["items"] for order in await office.orders()] == [3]
+    await assert_clean()
+
+
+async def test_a_rejected_run_gives_its_items_back(office: Office, assert_clean: Check) -> None:
+    await office.owe(await office.new_provider(), children=2)
+    run = await office.start()
+    assert not await office.give_up()
+    await office.reject(run.proposal_id)
+    assert await office.give_up()
+    assert not await office.give_up()
+    assert await office.stages() == ["due", "due"]
+    assert await office.orders() == []
+    assert [one["state"] for one in await office.runs()] == ["given_up"]
+    assert (await office.run()).state == "proposed"
+    await assert_clean()
+
+
+async def test_a_run_that_nobody_approves_in_time_gives_its_items_back(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    run = await office.start()
+    await office.go_to("2026-11-25T09:00:01+05:00")
+    assert await office.give_up()
+    assert await office.stages() == ["due"]
+    with pytest.raises(ConflictError, match="proposal_not_open"):
+        await office.approve(run.proposal_id)
+
+
+async def test_an_approved_run_is_not_given_up_for_its_age(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    await office.run()
+    await office.go_to("2026-12-25T09:00:00+05:00")
+    assert not await office.give_up()
+
+
+async def test_a_dispute_takes_its_item_out_of_a_proposed_run(office: Office, assert_clean: Check) -> None:
+    provider = await office.new_provider()
+    disputed, _ = await office.owe(provider, children=2)
+    run = await office.start()
+    await office.deliver(disputed.closed(disputed=1))
+    assert await office.stages() == ["due", "in_run"]
+    assert [(item["stage"], item["frozen"]) for item in await office.items() if item["frozen"]] == [
+        ("due", True)
+    ]
+    (order,) = await office.orders()
+    assert (order["items"], order["amount_tiyn"]) == (1, (await office.items())[0]["charged_tiyn"])
+    with pytest.raises(ConflictError, match="run_changed"):
+        await office.approve(run.proposal_id)
+    (changed,) = await office.runs()
+    assert changed["proposal_id"] != run.proposal_id
+    with pytest.raises(ConflictError, match="second_person_required"):
+        await office.approve(changed["proposal_id"], person=0)
+    await office.approve(changed["proposal_id"])
+    assert len(await office.told(ItemFrozen)) == 1
+    await assert_clean()
+
+
+async def test_a_run_that_a_dispute_empties_is_over(office: Office, assert_clean: Check) -> None:
+    (disputed,) = await office.owe(await office.new_provider())
+    run = await office.start()
+    await office.deliver(disputed.closed(disputed=1))
+    assert await office.orders() == []
+    assert [one["state"] for one in await office.runs()] == ["given_up"]
+    with pytest.raises(ConflictError, match="run_changed"):
+        await office.approve(run.proposal_id)
+    with pytest.raises(ConflictError, match="nothing_due"):
+        await office.start()
+    await assert_clean()
+
+
+async def test_a_dispute_in_an_approved_run_holds_up_only_its_own_order(
+    office: Office, desk: Desk, bank: SandboxBank, assert_clean: Check
+) -> None:
+    first, second = await office.new_provider(), await office.new_provider()
+    disputed, _ = await office.owe(first, children=2)
+    await office.owe(second)
+    run = await office.run()
+    await office.deliver(disputed.closed(disputed=1))
+    old, new = await office.runs()
+    assert (old["id"], old["state"], new["state"]) == (run.id, "approved", "proposed")
+    assert new["proposed_by"] == run.proposed_by
+    await desk.send(times=3)
+    assert {order["provider_id"]: order["state"] for order in await office.orders()} == {
+        first: "prepared",
+        second: "sent",
+    }
+    await office.approve(new["proposal_id"])
+    await desk.send(times=2)
+    assert await office.states() == ["sent", "sent"]
+    assert await office.stages() == ["due", "sent", "sent"]
+    assert len(bank.payments()) == 2
+    await assert_clean()
+
+
+async def test_a_month_that_is_lowered_in_an_approved_run_needs_a_new_approval(
+    office: Office, desk: Desk, bank: SandboxBank, assert_clean: Check
+) -> None:
+    lowered, _ = await office.owe(await office.new_provider(), children=2)
+    await office.run()
+    (before,) = await office.orders()
+    await office.deliver(lowered.closed(absent=1))
+    await desk.send()
+    assert bank.payments() == []
+    _, run = await office.runs()
+    await office.approve(run["proposal_id"])
+    await desk.send()
+    (order,) = await office.orders()
+    (payment,) = bank.payments()
+    assert order["amount_tiyn"] < before["amount_tiyn"]
+    assert payment["amount"] == f"{order['amount_tiyn'] // 100}.{order['amount_tiyn'] % 100:02}"
+    await assert_clean()
+
+
+async def test_a_dispute_about_what_left_is_a_claim(
+    office: Office, desk: Desk, bank: SandboxBank, assert_clean: Check
+) -> None:
+    (disputed,) = await office.owe(await office.new_provider())
+    await office.run()
+    await desk.send()
+    await office.deliver(disputed.closed(disputed=1))
+    assert await office.stages() == ["sent"]
+    assert len(await office.told(ClaimOpened)) == 1
+    assert await office.told(ItemFrozen) == []
+    await desk.ask(times=2)
+    assert await office.states() == ["settled"]
+    assert len(bank.payments()) == 1
+    await assert_clean()
