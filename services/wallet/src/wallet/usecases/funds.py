@@ -98,13 +98,15 @@ async def deposit(tx: Transaction, principal: Principal, fund_id: UUID, amount: 
     if not isinstance(result, Deposited):
         raise TypeError(type(result).__name__)
     if result.operation_id == command.id:
-        await _tell_deposit(tx, principal, fund, amount)
+        await _tell_deposit(tx, principal, fund, command)
     return result.operation_id
 
 
-async def _tell_deposit(tx: Transaction, principal: Principal, fund: FundRow, amount: int) -> None:
+async def _tell_deposit(tx: Transaction, principal: Principal, fund: FundRow, made: Deposit) -> None:
+    amount = made.amount_tiyn
     outbox.publish(tx, FundDeposited(program_id=fund.program_id, fund_id=fund.id, amount_tiyn=amount))
-    await audit.record(tx, principal, "deposit", "fund", fund.id, amount_tiyn=amount)
+    operation = str(made.id)
+    await audit.record(tx, principal, "deposit", "fund", fund.id, operation_id=operation, amount_tiyn=amount)
 
 
 async def republish_funds(tx: Transaction, after: UUID | None) -> UUID | None:
