@@ -6,7 +6,8 @@ from uuid import UUID
 
 from shared.consumer import Dropped, EventRouter, NotYet
 from shared.database import Transaction
-from shared.events.clubs import GroupDescribed, GroupMonthPlanned
+from shared.events.attendance import AttendanceClosed, StatementSigned
+from shared.events.clubs import GroupDescribed, GroupMonthPlanned, StaffDescribed
 from shared.events.enrollment import (
     Canceled,
     ChildDescribed,
@@ -17,9 +18,9 @@ from shared.events.enrollment import (
     Rejected,
 )
 from shared.events.envelope import Envelope
-from shared.security import describe_guardians, follow_grant
+from shared.security import Grant, describe_grant, describe_guardians, follow_grant
 from wallet.repository import projections
-from wallet.usecases import enrollments
+from wallet.usecases import charging, enrollments
 
 router = EventRouter()
 
@@ -31,6 +32,20 @@ async def on_requests(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequenc
         (tx.caused_by(envelope), cast("enrollments.Request", envelope.event)) for envelope in envelopes
     ]
     await enrollments.serve(requests)
+    return [None] * len(envelopes)
+
+
+@router.on_batch(AttendanceClosed)
+async def on_attendance_closed(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """All sheets of a run as one batch of the ledger. A month nobody has asked money for yet must wait."""
+    sheets = [(tx.caused_by(one), cast("AttendanceClosed", one.event)) for one in envelopes]
+    return [NotYet(one.fact) if one else None for one in await charging.charge_months(sheets)]
+
+
+@router.on_batch(StatementSigned)
+async def on_statement_signed(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
+    """Signatures may come before the charge: they wait for it here, nothing waits for them there."""
+    await charging.sign_revisions(tx, [cast("StatementSigned", one.event) for one in envelopes])
     return [None] * len(envelopes)
 
 
@@ -76,6 +91,20 @@ async def on_child_described(tx: Transaction, envelope: Envelope) -> None:
 async def on_grant_described(tx: Transaction, envelope: Envelope) -> None:
     """Who administers and who audits."""
     await follow_grant(tx, cast("GrantDescribed", envelope.event))
+
+
+@router.on(StaffDescribed)
+async def on_staff_described(tx: Transaction, envelope: Envelope) -> None:
+    """Who directs a provider, and may see what it is paid."""
+    event = cast("StaffDescribed", envelope.event)
+    await describe_grant(
+        tx,
+        id_=event.grant_id,
+        person_id=event.person_id,
+        grant=Grant(event.role, "provider", event.provider_id),
+        version=event.version,
+        ended=event.ended,
+    )
 
 
 @router.on(GroupDescribed)

@@ -30,8 +30,8 @@ INSERT_ITEMS: Final = """
 INSERT INTO payable_items (id, child_id, enrollment_id, month, revision, provider_id, group_id, fund_id,
     place, charged_tiyn, amount_tiyn, due_on, stage, frozen, claimed_tiyn, payout_id, created_at)
 SELECT new.*, $1 FROM unnest($2::uuid[], $3::uuid[], $4::uuid[], $5::text[], $6::int[], $7::uuid[],
-    $8::uuid[], $9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[], $13::date[], $14::text[], $15::boolean[],
-    $16::bigint[], $17::uuid[]) AS new
+    $8::uuid[], $9::uuid[], $10::smallint[], $11::bigint[], $12::bigint[], $13::date[], $14::text[],
+    $15::boolean[], $16::bigint[], $17::uuid[]) AS new
 """
 UPDATE_ITEMS: Final = """
 UPDATE payable_items SET version = payable_items.version + 1, amount_tiyn = row.amount_tiyn,

@@ -19,6 +19,7 @@ from wallet.domain.operations import Bounce, Bounced, Identity, Settle, Settled
 from wallet.domain.payouts import NOT_KNOWN, Move, State, bounce_code, move
 from wallet.repository import payouts
 from wallet.repository.payouts import Payout
+from wallet.usecases.items import tell_changes
 from wallet.usecases.post import post
 from wallet.usecases.submitting import ORIGIN, OrderChangedError, about, mark_sent
 
@@ -147,6 +148,7 @@ async def _bounce(tx: Transaction, order: Payout, code: str) -> None:
     now = await _lock_unchanged(tx, order)
     await payouts.update_payout(tx, order.id, state=State.BOUNCED, code=code, final_at=tx.now)
     outbox.publish(tx, PayoutBounced(**about(now), code=code))
+    tell_changes(tx, result.changes)  # items of a month that was frozen meanwhile come back frozen
 
 
 async def _lock_unchanged(tx: Transaction, order: Payout) -> Payout:

@@ -14,9 +14,10 @@ from shared.events.attendance import AttendanceClosed, StatementSigned
 from shared.events.wallet import LessonVerdict, MonthCharged
 from shared.telemetry import registry
 from wallet.domain.facts import Facts, LessonFacts, Said
-from wallet.domain.operations import Charge, Charged, Identity, Mismatched, Result, Superseded, Unready
+from wallet.domain.operations import Charge, Charged, Identity, Mismatched, Unready
 from wallet.repository import signatures
-from wallet.usecases.items import tell_changes
+from wallet.repository.holdings import MonthKey
+from wallet.usecases.items import leave_orders, tell_changes
 from wallet.usecases.post import post
 
 ORIGIN = "clubs"
@@ -29,11 +30,20 @@ log = structlog.get_logger()
 
 
 async def charge_months(sheets: Sequence[tuple[Transaction, AttendanceClosed]]) -> list[Unready | None]:
-    """All sheets of a run as one batch. Each transaction is the same one, with its own cause."""
+    """All sheets of a run as one batch. Each transaction is the same one, with its own cause.
+
+    Each charge is told once; a repetition of one, and a sheet that a later one has replaced, is not.
+    """
     commands = [_command(sheet) for _, sheet in sheets]
     results = await post(sheets[0][0], commands)
     for (tx, sheet), command, result in zip(sheets, commands, results, strict=True):
-        await _tell(tx, sheet, command, result)
+        if isinstance(result, Charged) and result.operation_id == command.id:
+            outbox.publish(tx, _charged(sheet, result))
+            tell_changes(tx, result.changes)
+        elif isinstance(result, Mismatched):
+            log.error("sheet_repeated_with_other_content", identity=result.identity)
+    changes = [change for one in results if isinstance(one, Charged) for change in one.changes]
+    await leave_orders(sheets[0][0], changes)
     await _report_mismatches(sheets[0][0], {(sheet.enrollment_id, sheet.month) for _, sheet in sheets})
     return [result if isinstance(result, Unready) else None for result in results]
 
@@ -70,20 +80,6 @@ def _command(sheet: AttendanceClosed) -> Charge:
             guardian_is_staff=sheet.guardian_is_staff,
         ),
     )
-
-
-async def _tell(tx: Transaction, sheet: AttendanceClosed, command: Charge, result: Result) -> None:
-    """One event for each charge, none for a repetition of one."""
-    match result:
-        case Mismatched(identity):
-            log.error("sheet_repeated_with_other_content", identity=identity)
-        case Charged(operation_id) if operation_id == command.id:
-            outbox.publish(tx, _charged(sheet, result))
-            await tell_changes(tx, result.changes)
-        case Charged() | Superseded() | Unready():
-            pass
-        case _:
-            raise TypeError(f"a charge is not answered by {type(result).__name__}")
 
 
 def _charged(sheet: AttendanceClosed, charged: Charged) -> MonthCharged:
@@ -128,7 +124,7 @@ async def sign_revisions(tx: Transaction, statements: Sequence[StatementSigned])
     await _report_mismatches(tx, {(row[0], row[1]) for row in rows})
 
 
-async def _report_mismatches(tx: Transaction, months: set[tuple[object, str]]) -> None:
+async def _report_mismatches(tx: Transaction, months: set[MonthKey]) -> None:
     """What was signed is not what was charged: it stays `charged`, and people must look at it."""
     for enrollment_id, month, revision in await signatures.mismatches(await tx.driver(), months):
         MISMATCHES.inc()

@@ -1,6 +1,6 @@
 """What becomes of an item is told to others, and to the order that it was in."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 
 from shared import outbox
 from shared.database import Transaction
@@ -15,13 +15,18 @@ _EVENTS: dict[str, type[ItemEvent]] = {
 }
 
 
-async def tell_changes(tx: Transaction, changes: Sequence[Change]) -> None:
-    """Publish what happened to items. Orders that lost some are put right; they come after items in locking."""
+def tell_changes(tx: Transaction, changes: Iterable[Change]) -> None:
+    """Publish what happened to items, in the order of their child."""
     for change in changes:
         if change.kind in _EVENTS:
             outbox.publish(tx, _event(change))
+
+
+async def leave_orders(tx: Transaction, changes: Iterable[Change]) -> None:
+    """Put right the orders that lost items. Once for a batch: orders are locked after all items, by id."""
     smaller = {change.payout_id for change in changes if change.kind == "taken_out"}
-    await take_out(tx, [one for one in smaller if one is not None])
+    if smaller:
+        await take_out(tx, [one for one in smaller if one is not None])
 
 
 def _event(change: Change) -> ItemEvent:
