@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Final
 
-AUDITS: Final[Mapping[str, str]] = {
+_LEDGER: Final[Mapping[str, str]] = {
     "credited_equals_debited_in_each_fund": """
         SELECT id >> 40 AS fund_number, sum(credited) - sum(debited) AS difference
         FROM accounts GROUP BY 1 HAVING sum(credited) <> sum(debited)
@@ -16,7 +16,7 @@ AUDITS: Final[Mapping[str, str]] = {
                 SELECT debit_account, 0, amount_tiyn FROM postings
             ) AS side GROUP BY account
         ), reserved AS (
-            SELECT account_id AS account, sum(amount_tiyn - released_tiyn)::bigint AS held
+            SELECT account_id AS account, sum(amount_tiyn - released_tiyn - captured_tiyn)::bigint AS held
             FROM hold_layers GROUP BY account_id
         )
         SELECT a.id, a.credited, a.debited, a.held
@@ -42,12 +42,26 @@ AUDITS: Final[Mapping[str, str]] = {
             ) AS found ON found.batch_id = b.id
         WHERE (b.operations, b.postings) IS DISTINCT FROM (found.operations, found.postings)
     """,
+    "received_is_free_or_allotted_or_owed_or_paid_or_returned": """
+        SELECT id >> 40 AS fund_number FROM accounts GROUP BY 1
+        HAVING coalesce(sum(debited) FILTER (WHERE kind = 1), 0)
+            <> coalesce(sum(credited - debited) FILTER (WHERE kind IN (2, 3, 5, 7, 16)), 0)
+                + coalesce(sum(credited) FILTER (WHERE kind = 1), 0)
+    """,
+    "receivable_is_claimed": """
+        SELECT id >> 40 AS fund_number FROM accounts GROUP BY 1
+        HAVING coalesce(sum(debited - credited) FILTER (WHERE kind = 6), 0)
+            <> coalesce(sum(credited - debited) FILTER (WHERE kind = 4), 0)
+    """,
+}
+
+_HOLDS: Final[Mapping[str, str]] = {
     "closed_holds_reserve_nothing": """
         SELECT h.id FROM holds h JOIN hold_layers l ON l.hold_id = h.id
-        WHERE NOT h.open AND l.released_tiyn <> l.amount_tiyn
+        WHERE NOT h.open AND l.released_tiyn + l.captured_tiyn <> l.amount_tiyn
     """,
     "holds_reserve_what_their_operation_says": """
-        SELECT h.id FROM holds h JOIN operations o ON o.id = h.id
+        SELECT h.id FROM holds h JOIN operations o ON o.hold_id = h.id AND o.id = h.id
             LEFT JOIN hold_layers l ON l.hold_id = h.id
         GROUP BY h.id, o.amount_tiyn HAVING coalesce(sum(l.amount_tiyn), 0) <> o.amount_tiyn
     """,
@@ -62,16 +76,143 @@ AUDITS: Final[Mapping[str, str]] = {
     "months_say_what_their_holds_are": """
         SELECT enrollment_id, month FROM enrollment_months m
             FULL JOIN (SELECT * FROM holds WHERE open) AS h USING (enrollment_id, month)
-        WHERE (m.state = 'held') IS DISTINCT FROM (h.id IS NOT NULL)
-            OR (h.id IS NOT NULL AND m.hold_id <> h.id)
+        WHERE (m.state = 'held' AND h.id IS NULL)
+            OR (h.id IS NOT NULL AND (m.hold_id IS DISTINCT FROM h.id OR m.state NOT IN ('held', 'charged')))
     """,
     "ended_enrollments_hold_nothing_after_their_end": """
         SELECT h.id FROM holds h JOIN enrollments e ON e.id = h.enrollment_id
-        WHERE h.open AND (e.released OR to_date(h.month, 'YYYY-MM') >= e.ends_on)
-    """,
-    "received_is_free_or_allotted_or_returned": """
-        SELECT id >> 40 AS fund_number FROM accounts GROUP BY 1
-        HAVING coalesce(sum(debited - credited) FILTER (WHERE kind = 1), 0)
-            <> coalesce(sum(credited - debited) FILTER (WHERE kind <> 1), 0)
+            JOIN enrollment_months m ON (m.enrollment_id, m.month) = (h.enrollment_id, h.month)
+        WHERE h.open AND m.state <> 'charged'
+            AND (e.released OR to_date(h.month, 'YYYY-MM') >= e.ends_on)
     """,
 }
+
+_CHARGES: Final[Mapping[str, str]] = {
+    "months_say_what_was_charged_last": """
+        SELECT enrollment_id, month FROM enrollment_months m
+            FULL JOIN (
+                SELECT DISTINCT ON (enrollment_id, month) * FROM charges
+                ORDER BY enrollment_id, month, revision DESC
+            ) AS c USING (enrollment_id, month)
+        WHERE (m.state = 'charged') IS DISTINCT FROM (c.revision IS NOT NULL) OR c.revision IS NOT NULL
+            AND (m.revision, m.captured_tiyn, m.disputed_tiyn, m.uncovered_tiyn, m.frozen)
+                <> (c.revision, c.captured_tiyn, c.disputed_tiyn, c.uncovered_tiyn, c.frozen)
+    """,
+    "captured_is_what_the_lessons_cost": """
+        SELECT enrollment_id, month, revision FROM charges
+        WHERE captured_tiyn + uncovered_tiyn < cost_tiyn
+            OR (captured_tiyn > cost_tiyn) <> frozen OR (uncovered_tiyn > 0 AND captured_tiyn > cost_tiyn)
+    """,
+    "what_is_owed_for_a_month_is_what_was_captured": """
+        SELECT enrollment_id, month FROM enrollment_months m LEFT JOIN (
+            SELECT enrollment_id, month, sum(amount_tiyn - claimed_tiyn) AS owed_tiyn
+            FROM payable_items GROUP BY enrollment_id, month
+        ) AS i USING (enrollment_id, month)
+        WHERE m.captured_tiyn <> coalesce(i.owed_tiyn, 0)
+    """,
+    "layers_captured_what_their_items_are": """
+        SELECT enrollment_id, month, fund_id FROM (
+            SELECT h.enrollment_id, h.month, f.id AS fund_id, sum(l.captured_tiyn) AS captured_tiyn
+            FROM hold_layers l JOIN holds h ON h.id = l.hold_id JOIN funds f ON f.number = l.account_id >> 40
+            WHERE l.captured_tiyn > 0 GROUP BY 1, 2, 3
+        ) AS l FULL JOIN (
+            SELECT enrollment_id, month, fund_id, sum(amount_tiyn) AS amount_tiyn
+            FROM payable_items WHERE amount_tiyn > 0 GROUP BY 1, 2, 3
+        ) AS i USING (enrollment_id, month, fund_id)
+        WHERE l.captured_tiyn IS DISTINCT FROM i.amount_tiyn
+    """,
+    "disputed_money_is_still_held": """
+        SELECT m.enrollment_id, m.month FROM enrollment_months m
+            LEFT JOIN holds h ON h.open AND (h.enrollment_id, h.month) = (m.enrollment_id, m.month)
+            LEFT JOIN hold_layers l ON l.hold_id = h.id
+        WHERE m.state = 'charged' GROUP BY m.enrollment_id, m.month, m.disputed_tiyn
+        HAVING coalesce(sum(l.amount_tiyn - l.released_tiyn - l.captured_tiyn), 0) <> m.disputed_tiyn
+    """,
+}
+
+_ITEMS: Final[Mapping[str, str]] = {
+    "unpaid_items_are_the_payable_accounts": """
+        SELECT provider_id, fund_id FROM (
+            SELECT a.provider_id, f.id AS fund_id, a.credited - a.debited AS payable_tiyn
+            FROM accounts a JOIN funds f ON f.number = a.id >> 40 WHERE a.kind = 5
+        ) AS a FULL JOIN (
+            SELECT provider_id, fund_id, sum(amount_tiyn) AS amount_tiyn FROM payable_items
+            WHERE stage IN ('charged', 'due', 'in_run') GROUP BY provider_id, fund_id
+        ) AS i USING (provider_id, fund_id)
+        WHERE coalesce(a.payable_tiyn, 0) <> coalesce(i.amount_tiyn, 0)
+    """,
+    "items_on_their_way_are_the_payout_accounts": """
+        SELECT payout_id FROM (
+            SELECT payout_id, credited - debited AS on_its_way_tiyn FROM accounts WHERE kind = 7
+        ) AS a FULL JOIN (
+            SELECT payout_id, sum(amount_tiyn) AS amount_tiyn FROM payable_items
+            WHERE stage IN ('submitting', 'sent') GROUP BY payout_id
+        ) AS i USING (payout_id)
+        WHERE coalesce(a.on_its_way_tiyn, 0) <> coalesce(i.amount_tiyn, 0)
+    """,
+    "claims_are_the_receivable_accounts": """
+        SELECT provider_id, fund_id FROM (
+            SELECT a.provider_id, f.id AS fund_id, a.debited - a.credited AS receivable_tiyn
+            FROM accounts a JOIN funds f ON f.number = a.id >> 40 WHERE a.kind = 6
+        ) AS a FULL JOIN (
+            SELECT provider_id, fund_id, sum(claimed_tiyn) AS claimed_tiyn FROM payable_items
+            GROUP BY provider_id, fund_id
+        ) AS i USING (provider_id, fund_id)
+        WHERE coalesce(a.receivable_tiyn, 0) <> coalesce(i.claimed_tiyn, 0)
+    """,
+    "items_are_what_was_done_with_them": """
+        SELECT i.id FROM payable_items i LEFT JOIN (
+            SELECT item_id,
+                sum(CASE kind WHEN 'capture' THEN amount_tiyn WHEN 'refund' THEN -amount_tiyn ELSE 0 END)
+                    AS amount_tiyn,
+                sum(CASE kind WHEN 'claw_back' THEN amount_tiyn WHEN 'withdraw_claim' THEN -amount_tiyn
+                    ELSE 0 END) AS claimed_tiyn
+            FROM item_entries GROUP BY item_id
+        ) AS e ON e.item_id = i.id
+        WHERE (i.amount_tiyn, i.claimed_tiyn) IS DISTINCT FROM (e.amount_tiyn, e.claimed_tiyn)
+    """,
+    "items_are_settled_at_most_once": """
+        SELECT item_id FROM item_entries WHERE kind = 'settle' GROUP BY item_id HAVING count(*) > 1
+        UNION ALL
+        SELECT i.id FROM payable_items i WHERE (i.stage = 'settled')
+            <> EXISTS (SELECT FROM item_entries e WHERE e.item_id = i.id AND e.kind = 'settle')
+    """,
+    "items_leave_once_unless_they_bounced": """
+        SELECT item_id FROM (
+            SELECT item_id, count(*) FILTER (WHERE kind = 'pay_out') AS left_times,
+                count(*) FILTER (WHERE kind = 'bounce') AS came_back
+            FROM item_entries GROUP BY item_id
+        ) AS e WHERE left_times NOT BETWEEN came_back AND came_back + 1
+    """,
+    "frozen_months_have_frozen_items_until_they_leave": """
+        SELECT i.id FROM payable_items i
+            JOIN enrollment_months m ON (m.enrollment_id, m.month) = (i.enrollment_id, i.month)
+        WHERE (i.stage IN ('charged', 'due', 'in_run') AND i.frozen <> m.frozen)
+            OR (i.frozen AND i.stage NOT IN ('charged', 'due'))
+    """,
+    "items_are_due_because_their_facts_were_signed": """
+        SELECT i.id FROM payable_items i
+        WHERE i.stage <> 'void' AND (i.stage <> 'charged') <> EXISTS (
+            SELECT FROM signed_revisions s JOIN charges c USING (enrollment_id, month, revision, digest)
+            WHERE (s.enrollment_id, s.month) = (i.enrollment_id, i.month) AND s.revision >= i.revision
+        )
+    """,
+    "orders_are_what_their_items_are": """
+        SELECT p.id FROM payouts p LEFT JOIN (
+            SELECT payout_id, count(*) AS items, sum(amount_tiyn) AS amount_tiyn,
+                bool_and(stage = 'in_run') AS waiting, bool_and(stage IN ('submitting', 'sent')) AS leaving,
+                bool_and(stage = 'settled') AS settled
+            FROM payable_items WHERE payout_id IS NOT NULL GROUP BY payout_id
+        ) AS i ON i.payout_id = p.id
+        WHERE p.state <> 'bounced' AND (p.items, p.amount_tiyn) IS DISTINCT FROM (i.items, i.amount_tiyn)
+            OR (p.state = 'bounced') <> (i.payout_id IS NULL)
+            OR (p.state = 'prepared') <> coalesce(i.waiting, false)
+            OR (p.state = 'settled') <> coalesce(i.settled, false)
+            OR (p.state IN ('submitting', 'sent', 'accepted', 'unknown')) <> coalesce(i.leaving, false)
+    """,
+    "the_bank_did_not_contradict_itself": """
+        SELECT payout_id, status, code FROM bank_reports WHERE contradicts
+    """,
+}
+
+AUDITS: Final[Mapping[str, str]] = {**_LEDGER, **_HOLDS, **_CHARGES, **_ITEMS}
