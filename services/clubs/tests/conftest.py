@@ -9,13 +9,14 @@ import pytest
 
 from clubs.domain.groups import Names, Weekly
 from clubs.main import service as clubs
+from clubs.testing import School
 from clubs.usecases.groups import NewGroup, open_group
 from clubs.usecases.providers import open_club, register_provider
 from shared import consumer
 from shared.database import new_id
 from shared.edge import Edge
 from shared.events.envelope import Event
-from shared.security import Grant, Principal
+from shared.security import Grant, Principal, Role
 from shared.service import Service
 from shared.settings import Settings
 from shared.testing import Database, envelope_of, set_clock
@@ -113,3 +114,32 @@ async def api(edge: Edge, database: Database, issuer: TokenIssuer) -> AsyncItera
     settings = Settings(environment="development", database_url=database.url("clubs"), issuer=issuer.url)
     async with served(clubs.app(settings, edge)) as url:
         yield ServedApi(url, issuer, edge)
+
+
+@pytest.fixture
+async def school(
+    edge: Edge,
+    database: Database,
+    director: Principal,
+    administrator: Principal,
+    open_with: Callable[[int], Awaitable[UUID]],
+) -> School:
+    """A group with ten seats and two children in it."""
+    (provider_id,) = director.scopes("director")
+
+    def of_provider(role: Role) -> Principal:
+        return Principal(new_id(), frozenset({Grant(role, "provider", provider_id)}))
+
+    made = School(
+        edge=edge,
+        database=database,
+        provider_id=provider_id,
+        group_id=await open_with(10),
+        director=director,
+        administrator=administrator,
+        coach=of_provider("coach"),
+        device=of_provider("device"),
+    )
+    await made.seat()
+    await made.seat()
+    return made

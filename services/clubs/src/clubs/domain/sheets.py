@@ -130,8 +130,8 @@ class Revision:
 
 
 def canonical(content: Mapping[str, Any]) -> str:
-    """The one text of this content: keys in order, no spaces, times in UTC."""
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z).decode()
+    """The one text of this content: keys in order, no spaces, times in UTC, ids as UUIDs are written."""
+    return orjson.dumps(content, default=str, option=orjson.OPT_SORT_KEYS | orjson.OPT_UTC_Z).decode()
 
 
 def digest_of(text: str) -> str:

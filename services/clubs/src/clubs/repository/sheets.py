@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import distinct_on
 
 from clubs.domain.lessons import happened
 from clubs.domain.sheets import Lesson, Mark, Records, Revision, Seat, Standing
@@ -265,7 +266,7 @@ async def latest(tx: Transaction, month: str, enrollments: Collection[UUID]) -> 
     """Number and digest of the latest revisions there are."""
     rows = await tx.execute(
         sa.select(sheets.c.enrollment_id, sheets.c.revision, sheets.c.digest)
-        .distinct(sheets.c.enrollment_id)
+        .ext(distinct_on(sheets.c.enrollment_id))
         .where(sheets.c.month == month, sheets.c.enrollment_id.in_(enrollments))
         .order_by(sheets.c.enrollment_id, sheets.c.revision.desc())
     )
