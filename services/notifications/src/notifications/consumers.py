@@ -27,7 +27,6 @@ from shared.events.wallet import (
     ClaimOpened,
     FundsHeld,
     ItemFrozen,
-    ItemUnfrozen,
     MonthCharged,
     PayoutBounced,
     PayoutSent,
@@ -50,7 +49,7 @@ async def on_months(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[
     return await telling.tell_about_months(tx, [_month_answer(envelope) for envelope in envelopes])
 
 
-@router.on_batch(MonthCharged, ItemFrozen, ItemUnfrozen, ClaimOpened)
+@router.on_batch(MonthCharged, ItemFrozen, ClaimOpened)
 async def on_charges(tx: Transaction, envelopes: Sequence[Envelope]) -> Sequence[NotYet | None]:
     """What a month cost, and whether a dispute stops its payment."""
     return await billing.tell_about_charges(tx, [_month_heard(envelope) for envelope in envelopes])
@@ -171,7 +170,7 @@ def _month_answer(envelope: Envelope) -> telling.MonthAnswer:
 
 
 def _month_heard(envelope: Envelope) -> billing.MonthHeard:
-    event = cast("MonthCharged | ItemFrozen | ItemUnfrozen | ClaimOpened", envelope.event)
+    event = cast("MonthCharged | ItemFrozen | ClaimOpened", envelope.event)
     heard_now: Charge | Item
     group_id, values = None, {"month": event.month}
     match event:
@@ -180,8 +179,6 @@ def _month_heard(envelope: Envelope) -> billing.MonthHeard:
             group_id = event.group_id
         case ItemFrozen():
             heard_now = Item.FROZEN
-        case ItemUnfrozen():
-            heard_now = Item.UNFROZEN
         case ClaimOpened():
             heard_now = Item.CLAIMED
     about = (event.child_id, event.enrollment_id, group_id)

@@ -14,7 +14,6 @@ class Item(StrEnum):
     """What became of what one fund owes for the month."""
 
     FROZEN = "frozen"
-    UNFROZEN = "unfrozen"
     CLAIMED = "claimed"
 
 
@@ -45,12 +44,12 @@ class Bill:
         match heard:
             case Charge():
                 return self._charged(heard)
+            case Item() if not self.frozen:
+                return self, None  # of a dispute that is over: the wallet tells of the month first
             case Item.FROZEN:
                 return replace(self, stop_told=True), None if self.stop_told else Kind.PAYMENT_STOPPED
             case Item.CLAIMED:
                 return replace(self, claim_told=True), None if self.claim_told else Kind.CLAIM_OPENED
-            case Item.UNFROZEN:
-                return replace(self, stop_told=False), None
 
     def _charged(self, charge: Charge) -> tuple["Bill", Kind | None]:
         if charge.revision <= self.revision:

@@ -33,6 +33,10 @@ class Message:
 
 
 # One statement each, whatever the number of rows. The mailboxes' locks are taken in the order of people.
+_KNOWN = """
+SELECT event_id, person_id FROM messages
+JOIN unnest($1::uuid[], $2::uuid[]) AS row(event_id, person_id) USING (event_id, person_id)
+"""
 _COUNT = """
 INSERT INTO mailboxes (person_id, last_number)
 SELECT person_id, added FROM unnest($1::uuid[], $2::bigint[]) AS row(person_id, added) ORDER BY person_id
@@ -55,6 +59,7 @@ SELECT * FROM unnest($1::uuid[], $2::uuid[], $3::text[], $4::timestamptz[])
 
 async def add(tx: Transaction, told: Sequence[Told]) -> None:
     """Put messages into the inboxes, and their copies among what is to be delivered. Twice is once."""
+    told = await _without_known(tx, told) if told else []
     if not told:
         return
     driver = await tx.driver()
@@ -78,6 +83,15 @@ async def add(tx: Transaction, told: Sequence[Told]) -> None:
         await driver.execute(_COPY, *(list(column) for column in zip(*copies, strict=True)))
     for person_id in last:
         tx.touch(person_id)
+
+
+async def _without_known(tx: Transaction, told: Sequence[Told]) -> list[Told]:
+    """Those that are not in the inboxes yet: a message that is told again takes no number."""
+    ids = [(one.news.event_id, one.person_id) for one in told]
+    driver = await tx.driver()
+    known = await driver.fetch(_KNOWN, [event_id for event_id, _ in ids], [person for _, person in ids])
+    there = {(row["event_id"], row["person_id"]) for row in known}
+    return [one for one, id_ in zip(told, ids, strict=True) if id_ not in there]
 
 
 def _columns(rows: Sequence[tuple[UUID, UUID, int, Told]]) -> list[list[Any]]:
