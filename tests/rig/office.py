@@ -115,6 +115,7 @@ class Office:
     world: World
     deliver: Deliver
     providers: list[UUID] = field(default_factory=list)
+    sheets: list[Sheet] = field(default_factory=list)
 
     @property
     def fund_id(self) -> UUID:
@@ -145,6 +146,7 @@ class Office:
         await self.deliver(*(sheet.closed() for sheet in sheets))
         await self.deliver(*(sheet.signed() for sheet in sheets))
         await self.go_to("2026-11-18T09:00:00+05:00")
+        self.sheets += sheets
         return sheets
 
     async def go_to(self, moment: str) -> None:

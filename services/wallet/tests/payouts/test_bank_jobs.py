@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from rig.office import Desk, Office, SandboxBank
-from shared.events.wallet import PayoutBounced, PayoutSent, PayoutSettled
+from shared.events.wallet import ItemFrozen, PayoutBounced, PayoutSent, PayoutSettled
 from shared.testing import eventually
 from wallet.bank import Sender, ask_bank, open_bank, submit_payouts
 from wallet.domain.payouts import State
@@ -342,3 +342,19 @@ async def test_orders_to_ask_about_are_those_on_their_way(owed: Office, desk: De
     await desk.send()
     async with owed.edge.look() as tx:
         assert len(await answers.orders_to_ask_about(tx)) == 1
+
+
+async def test_what_comes_back_while_its_month_is_disputed_is_frozen(
+    owed: Office, desk: Desk, bank: SandboxBank, assert_clean: Check
+) -> None:
+    bank.behave("reject")
+    await desk.send()
+    await owed.deliver(owed.sheets[0].closed(disputed=1))
+    assert await owed.told(ItemFrozen) == []
+    await desk.ask()
+    assert await owed.stages() == ["due"] * 2
+    assert sorted(item["frozen"] for item in await owed.items()) == [False, True]
+    assert len(await owed.told(ItemFrozen)) == 1
+    await owed.run()
+    assert [order["items"] for order in await owed.orders()] == [2, 1]
+    await assert_clean()
