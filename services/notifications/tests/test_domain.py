@@ -194,11 +194,16 @@ def test_a_month_is_told_when_it_is_charged_first_and_whenever_the_amount_change
     [
         (charge(1, 0), Kind.MONTH_FREE),
         (charge(1, 0, code="no_money"), Kind.MONTH_UNPAID),
+        (charge(1, 0, code="rejected"), None),
+        (charge(1, 0, code="canceled"), None),
+        (charge(1, 0, code="ended"), None),
         (Charge(1, 0, counted=3, frozen=False, code=None), Kind.MONTH_CHARGED),
         (charge(4, 500), Kind.MONTH_CHARGED),
     ],
 )
-def test_the_first_word_on_a_charge_says_why_it_is_nothing(first: Charge, kind: Kind) -> None:
+def test_the_first_word_on_a_charge_says_why_it_is_nothing_unless_that_was_told(
+    first: Charge, kind: Kind | None
+) -> None:
     assert told(first) == [kind]
 
 

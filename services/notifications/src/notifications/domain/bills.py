@@ -9,6 +9,9 @@ from enum import StrEnum
 
 from notifications.domain.kinds import Kind
 
+_SAID_OTHERWISE = frozenset({"canceled", "rejected", "ended"})
+"""Why there was no money to charge, where the enrollment's own news have told as much."""
+
 
 class Item(StrEnum):
     """What became of what one fund owes for the month."""
@@ -64,11 +67,11 @@ class Bill:
         )
         return after, self._first(charge) if self.revision == 0 else self._changed(charge)
 
-    def _first(self, charge: Charge) -> Kind:
+    def _first(self, charge: Charge) -> Kind | None:
         if charge.amount_tiyn > 0:
             return Kind.MONTH_CHARGED
         if charge.code is not None:
-            return Kind.MONTH_UNPAID
+            return None if charge.code in _SAID_OTHERWISE else Kind.MONTH_UNPAID
         return Kind.MONTH_CHARGED if charge.counted else Kind.MONTH_FREE
 
     def _changed(self, charge: Charge) -> Kind | None:
