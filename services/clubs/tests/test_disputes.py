@@ -128,14 +128,14 @@ async def test_who_has_a_part_in_a_case_does_not_decide_it(school: School, close
         (Grant("director", "provider", school.provider_id), PartyToTheCaseError),
         (Grant("coach", "provider", school.provider_id), PartyToTheCaseError),
     ):
+        party = Principal(new_id(), frozenset({administers, grant}))
         with pytest.raises(error):
             async with school.edge.transaction() as tx:
-                party = Principal(new_id(), frozenset({administers, grant}))
                 await disputes.decide(tx, party, dispute.id, outcome="count", reason="Mine.")
     for grants in ({Grant("auditor", "region", new_id())}, {Grant("director", "provider", new_id())}):
+        who = Principal(new_id(), frozenset(grants))
         with pytest.raises(ForbiddenError):
             async with school.edge.transaction() as tx:
-                who = Principal(new_id(), frozenset(grants))
                 await disputes.decide(tx, who, dispute.id, outcome="count", reason="Mine.")
     assert (await latest(school, first)).revision == 2
 
