@@ -12,7 +12,8 @@ from rich.console import Console
 
 from local import audit as auditing
 from local import clock as business
-from local import layout, people, places, report, seeds, shown, story, system, watch
+from local import layout, people, places, report, seeds, shown, story, system, walk, watch
+from local import trace as tracing
 from local.errors import LocalError
 
 app = typer.Typer(
@@ -150,6 +151,17 @@ def audit() -> None:
     """Run every service's own audit and compare what they say about the same things."""
     if not asyncio.run(auditing.run(layout.load(), console)):
         raise typer.Exit(1)
+
+
+@app.command()
+def trace(
+    kind: tracing.Kind,
+    id_: Annotated[str, typer.Argument(metavar="ID", help="in full, as other traces print it")],
+    *,
+    lines: Annotated[int, typer.Option(min=1, max=1000, help="at most so many of the longest list")] = 10,
+) -> None:
+    """Walk the money: from a bank order back, from an enrollment forward, or from a budget line."""
+    walk.show(console, asyncio.run(tracing.walk_from(layout.load(), kind, id_, lines=lines)))
 
 
 @app.command()
