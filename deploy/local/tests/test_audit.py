@@ -12,6 +12,19 @@ from shared.testing import Database, Databases
 
 ENROLLMENT, CHILD, OTHER = (UUID(int=number) for number in (1, 2, 3))
 ALL = ("enrollment", "clubs", "wallet", "notifications")
+TABLES = (
+    "enrollment.enrollment_months",
+    "enrollment.enrollments",
+    "clubs.seats",
+    "clubs.sheets",
+    "clubs.statements",
+    "clubs.statement_lines",
+    "wallet.holds",
+    "wallet.enrollment_months",
+    "wallet.charges",
+    "wallet.signed_revisions",
+)
+"""What the tests write in."""
 
 
 @pytest.fixture(scope="module")
@@ -27,9 +40,8 @@ async def rows(system: Database) -> AsyncIterator[asyncpg.Connection]:
     connection = await asyncpg.connect(system.superuser_url)
     await connection.execute("SET session_replication_role = replica")
     yield connection
-    for table in ("enrollment.enrollment_months", "enrollment.enrollments", "clubs.seats", "wallet.holds"):
+    for table in TABLES:
         await connection.execute(f"DELETE FROM {table}")  # noqa: S608 - the names above
-    await connection.execute("DELETE FROM wallet.enrollment_months")
     await connection.close()
 
 
@@ -151,6 +163,74 @@ async def test_a_seat_of_another_child_is_found(system: Database, rows: asyncpg.
     await add_enrollment(rows)
     await add_seat(rows, child_id=OTHER)
     assert await found(system) == {"all speak of the same child"}
+
+
+async def add_sheet(rows: asyncpg.Connection, *, revision: int, digest: str = "facts") -> None:
+    await rows.execute(
+        "INSERT INTO clubs.sheets (enrollment_id, month, revision, group_id, provider_id, child_id, digest,"
+        " content, made_at) VALUES ($1, '2026-09', $4, $2, $2, $3, $5, '{}', now())",
+        *(ENROLLMENT, OTHER, CHILD, revision, digest),
+    )
+
+
+async def add_charge(rows: asyncpg.Connection, *, revision: int, digest: str = "facts") -> None:
+    await rows.execute(
+        "INSERT INTO wallet.charges (enrollment_id, month, revision, operation_id, child_id, provider_id,"
+        " group_id, digest, cost_tiyn, captured_tiyn, disputed_tiyn, uncovered_tiyn, frozen, verdicts,"
+        " charged_at) VALUES ($1, '2026-09', $4, gen_random_uuid(), $3, $2, $2, $5, 0, 0, 0, 0, false, '[]',"
+        " now())",
+        *(ENROLLMENT, OTHER, CHILD, revision, digest),
+    )
+
+
+@pytest.mark.parametrize(("revision", "digest"), [(1, "facts"), (2, "other facts")])
+async def test_a_sheet_that_is_not_charged_or_with_other_facts_is_found(
+    system: Database, rows: asyncpg.Connection, revision: int, digest: str
+) -> None:
+    await add_sheet(rows, revision=1)
+    await add_charge(rows, revision=1)
+    assert await found(system) == set()
+    await add_sheet(rows, revision=2)
+    if revision == 2:
+        await add_charge(rows, revision=2, digest=digest)
+    assert await found(system) == {"a closed month is charged by its latest sheet"}
+    assert await found(system, leave_out=ON_THE_WAY) == set()
+
+
+async def test_a_signature_that_wallet_does_not_know_is_found(
+    system: Database, rows: asyncpg.Connection
+) -> None:
+    await rows.execute(
+        "INSERT INTO clubs.statements (id, version, provider_id, month, number, state, signed_by, signed_at)"
+        " VALUES ($1, 1, $1, '2026-09', 1, 'signed', $1, now())",
+        OTHER,
+    )
+    line = OTHER, ENROLLMENT, "2026-09", 1, "facts"
+    await rows.execute(
+        "INSERT INTO clubs.statement_lines (statement_id, enrollment_id, month, revision, digest)"
+        " VALUES ($1, $2, $3, $4, $5)",
+        *line,
+    )
+    assert await found(system) == {"what was signed is known where it is paid"}
+    await rows.execute(
+        "INSERT INTO wallet.signed_revisions (statement_id, enrollment_id, month, revision, digest,"
+        " provider_id, signed_by, signed_at) VALUES ($1, $2, $3, $4, $5, $1, $1, now())",
+        *line,
+    )
+    assert await found(system) == set()
+
+
+async def test_a_charged_month_that_enrollment_still_asks_for_is_found(
+    system: Database, rows: asyncpg.Connection
+) -> None:
+    await add_sheet(rows, revision=1)
+    await add_charge(rows, revision=1)
+    await rows.execute(
+        "INSERT INTO enrollment.enrollment_months (enrollment_id, month, state, attempt, missing_tiyn,"
+        " asked_on_eve) VALUES ($1, '2026-09', 'unfunded', 1, 0, false)",
+        ENROLLMENT,
+    )
+    assert await found(system) == {"a charged month is over where it was asked for"}
 
 
 async def test_the_auditor_reads_all_and_writes_nothing(system: Database) -> None:

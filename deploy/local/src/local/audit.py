@@ -39,6 +39,24 @@ COMPARISONS = {
         AND coalesce(
             e.state IN ('rejected', 'canceled') OR h.month > to_char(e.ends_on, 'YYYY-MM'), e.id IS NULL
         )""",
+    "a closed month is charged by its latest sheet": """
+        SELECT 1 FROM (
+            SELECT DISTINCT ON (enrollment_id, month) enrollment_id, month, revision, digest, made_at
+            FROM clubs.sheets ORDER BY enrollment_id, month, revision DESC
+        ) AS s LEFT JOIN wallet.charges AS c USING (enrollment_id, month, revision)
+        WHERE s.made_at <= clock_timestamp() + (SELECT shift FROM development.clock) - $1::interval
+        AND c.digest IS DISTINCT FROM s.digest""",
+    "what was signed is known where it is paid": """
+        SELECT 1 FROM clubs.statements AS s JOIN clubs.statement_lines AS l ON l.statement_id = s.id
+        LEFT JOIN wallet.signed_revisions AS r
+            ON r.enrollment_id = l.enrollment_id AND r.month = l.month
+            AND r.revision = l.revision AND r.digest = l.digest
+        WHERE s.signed_at <= clock_timestamp() + (SELECT shift FROM development.clock) - $1::interval
+        AND r.statement_id IS DISTINCT FROM s.id""",
+    "a charged month is over where it was asked for": """
+        SELECT 1 FROM wallet.charges AS c JOIN enrollment.enrollment_months AS m USING (enrollment_id, month)
+        WHERE c.charged_at <= clock_timestamp() + (SELECT shift FROM development.clock) - $1::interval
+        AND m.state <> 'charged'""",
     "all speak of the same child": """
         SELECT 1 FROM enrollment.enrollments AS e LEFT JOIN clubs.seats AS s ON s.enrollment_id = e.id
         LEFT JOIN wallet.holds AS h ON h.enrollment_id = e.id
