@@ -167,6 +167,10 @@ class Office:
         """The events of these kinds, in their order."""
         return [event for event in await published(self.edge) if isinstance(event, kinds)]
 
+    async def untold(self) -> int:
+        """How many events wait to be sent."""
+        return len(await published(self.edge))
+
     async def reject(self, proposal_id: UUID) -> None:
         async with self.edge.transaction() as tx:
             await Approvals([PAYOUT_RUN]).reject(tx, self.world.people[1], proposal_id, "not now")
@@ -215,6 +219,10 @@ class SandboxBank:
     def behave(self, behavior: str, *, iban: str | None = None, seconds: float = 0) -> None:
         told = {"iban": iban, "behavior": behavior, "seconds": seconds}
         self.http.put("/behavior", json=told).raise_for_status()
+
+    def change_mind(self, behavior: str) -> None:
+        """Treat so what it has already, too."""
+        self.http.put("/behavior", json={"behavior": behavior, "taken": True}).raise_for_status()
 
     def payments(self) -> list[dict[str, Any]]:
         """The orders that reached it, each with how often."""

@@ -113,6 +113,13 @@ def test_how_it_behaves_is_decided_when_it_takes_an_order(bank: httpx.Client) ->
     assert statuses(bank, "c") == ["RJCT"]
 
 
+def test_it_can_change_its_mind_about_what_it_has(bank: httpx.Client) -> None:
+    behave(bank, "late")
+    send(bank, "j")
+    behave(bank, "reject", taken=True)
+    assert statuses(bank, "j") == ["RJCT"]
+
+
 def test_it_takes_an_order_and_says_that_it_never_heard_of_it(bank: httpx.Client) -> None:
     behave(bank, "never")
     assert send(bank, "d").status_code == 202

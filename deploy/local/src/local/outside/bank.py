@@ -41,6 +41,7 @@ class Behave(BaseModel):
         ),
     ]
     seconds: Annotated[float, Field(ge=0, le=600, description="Of slow")] = 0
+    taken: Annotated[bool, Field(description="Orders that it has already, too")] = False
 
 
 def business_day(database_url: str | None) -> Today:
@@ -88,6 +89,8 @@ def routes(vault: Vault, today: Today) -> APIRouter:
     @router.put("/behavior", status_code=204)
     async def behave(order: Behave) -> None:
         vault.behave(order.iban, order.behavior, order.seconds)
+        if order.taken:
+            vault.change_mind(order.iban, order.behavior)
 
     return router
 

@@ -82,6 +82,12 @@ class Vault:
             [iban or "", behavior, seconds],
         )
 
+    def change_mind(self, iban: str | None, behavior: str) -> None:
+        """Treat so what was taken already, for this account or for all."""
+        self._database.execute(
+            "UPDATE payments SET behavior = ?1 WHERE ?2 IS NULL OR iban = ?2", [behavior, iban]
+        )
+
     def behavior(self, iban: str) -> tuple[str, float]:
         """How an order for this account is treated, and how long it takes to answer."""
         rows = self._database.execute(

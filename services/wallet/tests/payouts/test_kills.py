@@ -1,0 +1,290 @@
+"""`kill -9` of the wallet's worker wherever it is on the way of an order: nobody is ever paid twice.
+
+Each moment is reached from outside: somebody else holds a lock that it needs, or the bank keeps it waiting.
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+import asyncpg
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from rig.office import Office, SandboxBank
+from shared.testing import Database, eventually, topics_for
+from wallet.main import service as wallet
+from wallet.settings import WalletSettings
+from wallet.testing import Check
+
+pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("wallet worker")]
+ORDERS = "SELECT 1 FROM payouts FOR UPDATE"
+ITEMS = "SELECT 1 FROM payable_items FOR UPDATE"
+RELAY = "SELECT pg_advisory_xact_lock(hashtext('relay'), hashtext(current_schema()))"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'wallet' AND wait_event_type = 'Lock'"
+
+
+class Worker:
+    """The wallet's worker as it is deployed: a process that can be killed and started again."""
+
+    def __init__(self, environment: dict[str, str]) -> None:
+        self._environment = environment
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        command = [sys.executable, "-m", "wallet", "worker"]
+        self._process = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own
+
+    def kill(self) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.wait()
+
+
+@pytest.fixture
+async def worker(database: Database, kafka: str, settings: WalletSettings) -> AsyncIterator[Worker]:
+    await topics_for(kafka, wallet)
+    own = {name: value for name, value in os.environ.items() if not name.startswith("SW_")}
+    made = Worker(
+        own
+        | {
+            "SW_ENVIRONMENT": "development",
+            "SW_DATABASE_URL": database.url("wallet"),
+            "SW_KAFKA_BOOTSTRAP": kafka,
+            "SW_ISSUER": settings.issuer,
+            "SW_BANK_URL": settings.bank_url,
+            "SW_BANK_TIMEOUT_SECONDS": "4",
+            "SW_BANK_ASK_SECONDS": "0.1",
+        }
+    )
+    yield made
+    made.kill()
+
+
+@contextlib.asynccontextmanager
+async def holding(database: Database, statement: str) -> AsyncIterator[None]:
+    """Somebody else holds these locks for as long as the block runs."""
+    connection = await asyncpg.connect(database.url("wallet"))
+    try:
+        async with connection.transaction():
+            await connection.execute(statement)
+            yield
+    finally:
+        await connection.close()
+
+
+@pytest.fixture
+def blocked(database: Database) -> Callable[[], Awaitable[None]]:
+    """Wait until the worker waits for a lock."""
+
+    async def wait() -> None:
+        connection = await asyncpg.connect(database.superuser_url)
+        try:
+            await eventually(lambda: connection.fetchval(WAITING), seconds=30)
+        finally:
+            await connection.close()
+
+    return wait
+
+
+async def become(office: Office, *states: str) -> None:
+    async def reached() -> bool:
+        return await office.states() == list(states)
+
+    try:
+        await eventually(reached, seconds=40)
+    except AssertionError:
+        raise AssertionError(f"not {states} but {await office.states()}") from None
+
+
+async def taken_by(bank: SandboxBank, orders: int) -> None:
+    async def reached() -> bool:
+        return len(bank.payments()) == orders
+
+    await eventually(reached, seconds=30)
+
+
+def assert_paid_once(bank: SandboxBank, orders: int = 1) -> None:
+    assert [payment["times"] for payment in bank.payments()] == [1] * orders
+
+
+@pytest.fixture
+async def proposed(office: Office) -> Office:
+    """With one order of two items, in a run that nobody has approved."""
+    await office.owe(await office.new_provider(), children=2)
+    await office.start()
+    return office
+
+
+async def approve(office: Office) -> None:
+    (run,) = await office.runs()
+    await office.approve(run["proposal_id"])
+
+
+async def test_when_items_are_taken(
+    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+) -> None:
+    worker.start()
+    worker.kill()
+    await approve(proposed)
+    worker.start()
+    await become(proposed, "settled")
+    assert_paid_once(bank)
+    await assert_clean()
+
+
+async def test_before_the_commit_of_submitting(
+    *,
+    proposed: Office,
+    worker: Worker,
+    bank: SandboxBank,
+    database: Database,
+    blocked: Callable[[], Awaitable[None]],
+    assert_clean: Check,
+) -> None:
+    async with holding(database, ITEMS):
+        await approve(proposed)
+        worker.start()
+        await blocked()
+        worker.kill()
+    assert (await proposed.states(), await proposed.stages()) == (["prepared"], ["in_run"] * 2)
+    worker.start()
+    await become(proposed, "settled")
+    assert_paid_once(bank)
+    await assert_clean()
+
+
+async def test_during_the_call(
+    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+) -> None:
+    bank.behave("slow", seconds=3)
+    await approve(proposed)
+    worker.start()
+    await taken_by(bank, 1)
+    worker.kill()
+    assert await proposed.states() == ["submitting"]
+    worker.start()
+    await become(proposed, "settled")
+    assert_paid_once(bank)
+    await assert_clean()
+
+
+async def test_when_the_bank_does_not_even_read_the_order(
+    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+) -> None:
+    bank.stand_still()
+    await approve(proposed)
+    worker.start()
+    await become(proposed, "submitting")
+    worker.kill()
+    bank.go_on()
+    worker.start()
+    await proposed.go_to("2026-11-19T09:00:00+05:00")
+
+    async def over() -> bool:
+        return await proposed.states() in (["settled"], ["bounced"])
+
+    await eventually(over, seconds=40)
+    paid = [payment["times"] for payment in bank.payments()]
+    assert paid == ([1] if await proposed.states() == ["settled"] else [])
+    await assert_clean()
+
+
+async def test_when_the_bank_has_answered_and_nobody_has_noted_it(
+    *,
+    proposed: Office,
+    worker: Worker,
+    bank: SandboxBank,
+    database: Database,
+    blocked: Callable[[], Awaitable[None]],
+    assert_clean: Check,
+) -> None:
+    bank.behave("slow", seconds=1.5)
+    await approve(proposed)
+    worker.start()
+    await taken_by(bank, 1)
+    async with holding(database, ORDERS):
+        await blocked()
+        worker.kill()
+    assert (await proposed.states(), await proposed.stages()) == (["submitting"], ["submitting"] * 2)
+    worker.start()
+    await become(proposed, "settled")
+    assert_paid_once(bank)
+    await assert_clean()
+
+
+async def test_when_what_is_committed_has_not_been_told(
+    *,
+    proposed: Office,
+    worker: Worker,
+    bank: SandboxBank,
+    database: Database,
+    kafka: str,
+    assert_clean: Check,
+) -> None:
+    async with holding(database, RELAY):
+        await approve(proposed)
+        worker.start()
+        await become(proposed, "settled")
+        worker.kill()
+    worker.start()
+
+    async def all_told() -> bool:
+        return await proposed.untold() == 0
+
+    await eventually(all_told, seconds=40)
+    (order,) = await proposed.orders()
+    assert await _heard(kafka, str(order["id"])) == {
+        "wallet.payout_sent.v1": 1,
+        "wallet.payout_settled.v1": 1,
+    }
+    assert_paid_once(bank)
+    await assert_clean()
+
+
+async def _heard(kafka: str, subject: str) -> Counter[str]:
+    """The events about a thing, each counted once by its id."""
+    found = set()
+    async with AIOKafkaConsumer(
+        "wallet.events", bootstrap_servers=kafka, auto_offset_reset="earliest"
+    ) as log:
+        while batch := await log.getmany(timeout_ms=2000):
+            for record in (record for records in batch.values() for record in records):
+                headers = {name: value.decode() for name, value in record.headers}
+                if headers["ce_subject"] == subject:
+                    found.add((headers["ce_id"], headers["ce_type"]))
+    return Counter(type_ for _, type_ in found)
+
+
+@pytest.mark.parametrize(("behavior", "end"), [("twice", "settled"), ("reject", "bounced")])
+@pytest.mark.parametrize("locked", [ORDERS, ITEMS], ids=["orders", "items"])
+async def test_while_an_answer_is_read(
+    *,
+    proposed: Office,
+    worker: Worker,
+    bank: SandboxBank,
+    database: Database,
+    blocked: Callable[[], Awaitable[None]],
+    assert_clean: Check,
+    behavior: str,
+    end: str,
+    locked: str,
+) -> None:
+    bank.behave("late")
+    await approve(proposed)
+    worker.start()
+    await become(proposed, "sent")
+    async with holding(database, locked):
+        bank.change_mind(behavior)
+        await blocked()
+        worker.kill()
+    assert (await proposed.states(), await proposed.stages()) == (["sent"], ["sent"] * 2)
+    await assert_clean()
+    worker.start()
+    await become(proposed, end)
+    assert await proposed.stages() == (["settled"] * 2 if end == "settled" else ["due"] * 2)
+    assert_paid_once(bank)
+    await assert_clean()
