@@ -12,7 +12,7 @@ from sqlalchemy.dialects.postgresql import distinct_on
 from clubs.domain.lessons import happened
 from clubs.domain.sheets import Lesson, Mark, Records, Revision, Seat, Standing
 from clubs.repository.lessons import SEATED, coach_says, device_saw
-from clubs.tables import absences, disputes, group_months, groups, lessons, marks, providers, seats, sheets
+from clubs.tables import absences, disputes, group_months, groups, lessons, providers, seats, sheets
 from shared.clock import first_day, next_month
 from shared.database import Transaction
 from shared.security import Principal
@@ -23,6 +23,12 @@ INSERT INTO sheets (enrollment_id, month, revision, group_id, provider_id, child
 SELECT *, $9::timestamptz FROM unnest(
     $1::uuid[], $2::text[], $3::integer[], $4::uuid[], $5::uuid[], $6::uuid[], $7::text[], $8::text[]
 )
+"""
+
+_MARKS = """
+SELECT enrollment_id, lesson_id, source, person_id, present, at, corrects FROM marks
+WHERE lesson_id = ANY($1::uuid[]) AND enrollment_id = ANY($2::uuid[])
+ORDER BY number
 """
 
 
@@ -201,15 +207,11 @@ async def _lessons(tx: Transaction, group_id: UUID, month: str) -> list[Lesson]:
 async def _marks(
     tx: Transaction, ids: Sequence[UUID], enrollments: Sequence[UUID]
 ) -> dict[tuple[UUID, UUID], list[Mark]]:
-    rows = await tx.execute(
-        sa.select(marks)
-        .where(marks.c.lesson_id.in_(ids), marks.c.enrollment_id.in_(enrollments))
-        .order_by(marks.c.number)
-    )
     found: dict[tuple[UUID, UUID], list[Mark]] = {}
-    for row in rows:
-        mark = Mark(row.source, row.person_id, row.present, row.at, row.corrects)
-        found.setdefault((row.enrollment_id, row.lesson_id), []).append(mark)
+    driver = await tx.driver()  # by far the most rows: as they come
+    for row in await driver.fetch(_MARKS, ids, enrollments):
+        enrollment_id, lesson_id, *said = row
+        found.setdefault((enrollment_id, lesson_id), []).append(Mark(*said))
     return found
 
 
