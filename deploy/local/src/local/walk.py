@@ -65,6 +65,7 @@ def payout(trace: Part, joined: Joined) -> Tree:
     """From the bank's answer back to the budget line, and to the marks behind each line."""
     tree = _order(None, trace["payout"], trace["run"], trace["reports"], joined)
     _budget_line(tree, trace["fund"], trace["deposits"])
+    own = {trace["fund"]["id"]: _fund_name(trace["fund"])}
     shown = len(trace["items"])
     lines = _add(tree, f"{trace['payout']['items']} lines", "bold")
     for item in trace["items"]:
@@ -73,7 +74,7 @@ def payout(trace: Part, joined: Joined) -> Tree:
         _item(branch, item)
         for hold in item["holds"]:
             if hold["hold_id"] in {capture["hold_id"] for capture in item["captures"]}:
-                _hold(branch, hold, {})
+                _hold(branch, hold, own)
         _charge(branch, item["charge"], item["enrollment_id"], joined)
     _more(lines, trace, shown)
     return tree
@@ -88,7 +89,7 @@ def enrollment(trace: Part, joined: Joined) -> Tree:
         _add(tree, "came to nothing: everything was given back")
     elif own["ends_on"]:
         _add(tree, f"not charged from {own['ends_on']} on")
-    funds = {fund["id"]: f"{fund['name']['en']}, {fund['funder']['en']}" for fund in trace["funds"]}
+    funds = {fund["id"]: _fund_name(fund) for fund in trace["funds"]}
     for id_, name in funds.items():
         _add(tree, f"fund {id_}: {name}")
     for month in trace["months"]:
@@ -122,8 +123,9 @@ def show(console: Console, tree: Tree) -> None:
 
 def _month(tree: Tree, month: Part, enrollment_id: str, funds: dict[str, str], joined: Joined) -> None:
     code = f" ({month['code']})" if month["code"] else ""
-    title = f"{month['month']}: {month['state']}{code}, {tenge(month['captured_tiyn'])}"
-    branch = _add(tree, title + (", frozen" if month["frozen"] else ""), "bold")
+    cost = f", {tenge(month['captured_tiyn'])}" if month["revision"] else ""
+    frozen = ", frozen" if month["frozen"] else ""
+    branch = _add(tree, f"{month['month']}: {month['state']}{code}{cost}{frozen}", "bold")
     for what in ("missing", "disputed", "uncovered"):
         if month[f"{what}_tiyn"]:
             _add(branch, f"{what}: {tenge(month[f'{what}_tiyn'])}")
@@ -161,13 +163,17 @@ def _order(tree: Tree | None, order: Part, run: Part, reports: list[Part], joine
 
 
 def _budget_line(tree: Tree, line: Part, deposits: list[Part]) -> None:
-    branch = _add(tree, f"fund {line['id']}: {line['name']['en']}, {line['funder']['en']}", "bold")
+    branch = _add(tree, f"fund {line['id']}: {_fund_name(line)}", "bold")
     _add(branch, f"program {short(line['program_id'])}: {line['program_name']['en']}")
     _add(branch, f"budget {tenge(line['budget_tiyn'])}, for lessons up to {line['last_capture_on']}")
     _add(branch, _approved(line))
     for deposit in deposits:
         amount, when = tenge(deposit["amount_tiyn"]), moment(deposit["posted_at"])
         _add(branch, f"deposit {amount}, {when}, entered by {person(deposit['entered_by'])}")
+
+
+def _fund_name(fund: Part) -> str:
+    return f"{fund['name']['en']}, {fund['funder']['en']}"
 
 
 def _hold(tree: Tree, hold: Part, funds: dict[str, str]) -> None:
@@ -219,7 +225,8 @@ def _item(tree: Tree, item: Part) -> None:
 def _charge(tree: Tree, charge: Part, enrollment_id: str, joined: Joined) -> None:
     branch = _add(tree, _charge_title(charge))
     for lesson in charge["lessons"]:
-        line = f"{lesson['on']}  {lesson['verdict'].replace('_', ' ')}: {lesson['code'].replace('_', ' ')}"
+        why = dict.fromkeys((lesson["verdict"], lesson["code"]))
+        line = f"{lesson['on']}  {': '.join(why).replace('_', ' ')}"
         marks = joined.marks.get((lesson["lesson_id"], enrollment_id), [])
         _add(branch, f"{line}  [{_said(marks)}]" if marks else line)
 
@@ -235,9 +242,9 @@ def _charge_title(charge: Part) -> str:
 
 
 def _said(marks: Iterable[Part]) -> str:
-    """What each source said: the source is the role in which the person spoke."""
+    """What each source said and when; the source is the role in which the person spoke."""
     return ", ".join(
-        f"{mark['source']} {'present' if mark['present'] else 'absent'} {moment(mark['at'])}"
+        f"{mark['source']} {'present' if mark['present'] else 'absent'} {moment(mark['at'])[5:]}"
         for mark in marks
     )
 
