@@ -8,6 +8,7 @@ import pytest
 from rich.console import Console
 from rich.tree import Tree
 
+from clubs.api.attendance import AttendedView, MarkView
 from local import people, trace, walk
 from local.errors import LocalError
 from local.layout import Layout
@@ -16,7 +17,7 @@ from local.walk import Joined, Month
 from shared.database import new_id
 from wallet.api.traces import EnrollmentTraceView, FundTraceView, PayoutTraceView
 
-PAYOUT, ENROLLMENT, FUND, PROVIDER, GROUP, HOLD, LESSON = (new_id() for _ in range(7))
+PAYOUT, ENROLLMENT, FUND, PROVIDER, GROUP, HOLD, LESSON, CASE = (new_id() for _ in range(8))
 ONE, OTHER, DIRECTOR = (people.person_id(who) for who in ("administrator-1", "administrator-2", "director-1"))
 AT = datetime(2026, 10, 19, 4, tzinfo=UTC)
 """09:00 in Almaty."""
@@ -76,7 +77,7 @@ CHARGE = {
     "uncovered_tiyn": 0,
     "frozen": False,
     "charged_at": AT,
-    "lessons": [{"lesson_id": LESSON, "on": date(2026, 9, 9), "verdict": "counts", "code": "confirmed"}],
+    "lessons": [{"lesson_id": LESSON, "on": date(2026, 9, 9), "verdict": "counts", "code": "decided_count"}],
 }
 TRACED_HOLD = {
     "hold_id": HOLD,
@@ -140,11 +141,21 @@ ITEM: dict[str, Any] = {
 JOINED = Joined(
     providers={str(PROVIDER): "Young Technician center"},
     groups={str(GROUP): "Robotics: older group"},
-    marks={
-        (str(LESSON), str(ENROLLMENT)): [
-            {"source": "coach", "present": True, "at": "2026-09-09T13:00:00Z"},
-            {"source": "guardian", "present": False, "at": "2026-09-09T14:00:00Z"},
-        ]
+    lessons={
+        (str(LESSON), str(ENROLLMENT)): AttendedView(
+            lesson_id=LESSON,
+            on=date(2026, 9, 9),
+            starts_at=AT,
+            took_place=True,
+            marks=[
+                MarkView(source="coach", present=True, at=datetime(2026, 9, 9, 13, tzinfo=UTC)),
+                MarkView(source="guardian", present=False, at=datetime(2026, 9, 9, 14, tzinfo=UTC)),
+            ],
+            excused=False,
+            disputed=False,
+            decided="count",
+            case_id=CASE,
+        ).model_dump(mode="json")
     },
 )
 
@@ -218,7 +229,7 @@ def test_a_bank_order_is_printed_back_to_the_marks_and_the_deposits() -> None:
         "signed by director-1",
         f"came back from the bank: 14 423.07 ₸, 2026-10-19 09:00, order {PAYOUT}",
         "1 of 1 lessons count",
-        "2026-09-09  counts: confirmed  [coach present 09-09 18:00, guardian absent 09-09 19:00]",
+        f"2026-09-09  counts: decided count, case {CASE}  [coach present 09-09 18:00, guardian absent 09",
         "and more than these 1: --lines 10",
     ):
         assert line in text

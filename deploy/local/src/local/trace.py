@@ -84,16 +84,16 @@ async def _join(auditor: Person, trace: dict[str, Any]) -> Joined:
         if answer.status == httpx.codes.OK:
             of[things][0][id_] = answer.content["name"]["en"]
 
-    async def learn_marks(month: Month) -> None:
+    async def learn_lessons(month: Month) -> None:
         asked = {"enrollment_id": month.enrollment_id, "month": month.month}
         answer = await auditor.ask("GET", "clubs/v1/attendance", None, **asked)
         for sheet in answer.content["items"] if answer.status == httpx.codes.OK else ():
             for lesson in sheet["lessons"]:
-                joined.marks[lesson["lesson_id"], sheet["enrollment_id"]] = lesson["marks"]
+                joined.lessons[lesson["lesson_id"], sheet["enrollment_id"]] = lesson
 
     wanted = [(things, id_) for things, (_, ids) in of.items() for id_ in sorted(ids)]
     await client.for_each(wanted, learn_name)
-    await client.for_each(sorted(walk.charged_months(trace)), learn_marks)
+    await client.for_each(sorted(walk.charged_months(trace)), learn_lessons)
     return joined
 
 

@@ -43,8 +43,8 @@ class Joined:
 
     providers: dict[str, str] = field(default_factory=dict)
     groups: dict[str, str] = field(default_factory=dict)
-    marks: dict[tuple[str, str], list[Part]] = field(default_factory=dict)
-    """By lesson and enrollment."""
+    lessons: dict[tuple[str, str], Part] = field(default_factory=dict)
+    """By lesson and enrollment: what clubs knows about the child there."""
 
     def provider(self, id_: str) -> str:
         return self.providers.get(id_) or f"provider {short(id_)}"
@@ -227,8 +227,10 @@ def _charge(tree: Tree, charge: Part, enrollment_id: str, joined: Joined) -> Non
     for lesson in charge["lessons"]:
         why = dict.fromkeys((lesson["verdict"], lesson["code"]))
         line = f"{lesson['on']}  {': '.join(why).replace('_', ' ')}"
-        marks = joined.marks.get((lesson["lesson_id"], enrollment_id), [])
-        _add(branch, f"{line}  [{_said(marks)}]" if marks else line)
+        known = joined.lessons.get((lesson["lesson_id"], enrollment_id), {})
+        said = _said(known.get("marks", ()))
+        case = f", case {known['case_id']}" if known.get("case_id") else ""
+        _add(branch, f"{line}{case}" + (f"  [{said}]" if said else ""))
 
 
 def _charge_title(charge: Part) -> str:
