@@ -215,10 +215,16 @@ class SandboxBank:
         self.url = url
         self.http = httpx.Client(base_url=url, trust_env=False)
         self._process = process
+        self._before = 0
 
-    def behave(self, behavior: str, *, iban: str | None = None, seconds: float = 0) -> None:
-        told = {"iban": iban, "behavior": behavior, "seconds": seconds}
-        self.http.put("/behavior", json=told).raise_for_status()
+    def start_anew(self) -> None:
+        """Behave well, and speak of what comes from now on only."""
+        self.behave("accept")
+        self._before += len(self.payments())
+
+    def behave(self, behavior: str, *, seconds: float = 0) -> None:
+        """Treat so what comes next."""
+        self.http.put("/behavior", json={"behavior": behavior, "seconds": seconds}).raise_for_status()
 
     def change_mind(self, behavior: str) -> None:
         """Treat so what it has already, too."""
@@ -226,7 +232,7 @@ class SandboxBank:
 
     def payments(self) -> list[dict[str, Any]]:
         """The orders that reached it, each with how often."""
-        return list(self.http.get("/payments").raise_for_status().json()["items"])
+        return list(self.http.get("/payments").raise_for_status().json()["items"])[self._before :]
 
     def answers(self) -> bool:
         try:

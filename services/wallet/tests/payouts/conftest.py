@@ -1,7 +1,6 @@
 """What tests of payouts stand on: an office with money, a real bank, and the worker's jobs step by step."""
 
 from collections.abc import AsyncIterator, Iterator
-from pathlib import Path
 
 import pytest
 
@@ -28,10 +27,17 @@ async def owed(office: Office) -> Office:
     return office
 
 
-@pytest.fixture
-def bank(database: Database, tmp_path: Path) -> Iterator[SandboxBank]:
-    with sandbox_bank(tmp_path, database.url("auditor")) as made:
+@pytest.fixture(scope="module")
+def opened_bank(database: Database, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SandboxBank]:
+    with sandbox_bank(tmp_path_factory.mktemp("bank"), database.url("auditor")) as made:
         yield made
+
+
+@pytest.fixture
+def bank(opened_bank: SandboxBank) -> SandboxBank:
+    opened_bank.go_on()
+    opened_bank.start_anew()
+    return opened_bank
 
 
 @pytest.fixture

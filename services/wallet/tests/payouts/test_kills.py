@@ -259,8 +259,9 @@ async def _heard(kafka: str, subject: str) -> Counter[str]:
     return Counter(type_ for _, type_ in found)
 
 
-@pytest.mark.parametrize(("behavior", "end"), [("twice", "settled"), ("reject", "bounced")])
-@pytest.mark.parametrize("locked", [ORDERS, ITEMS], ids=["orders", "items"])
+@pytest.mark.parametrize(
+    ("behavior", "end", "locked"), [("twice", "settled", ORDERS), ("reject", "bounced", ITEMS)]
+)
 async def test_while_an_answer_is_read(
     *,
     proposed: Office,
