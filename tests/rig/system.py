@@ -64,7 +64,7 @@ class System:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=300,
+            timeout=400,
         )
 
     def pid(self, process: str) -> int:
@@ -177,15 +177,22 @@ async def sign_in(system: System, login: str) -> Person:
 @contextlib.contextmanager
 def running(*, otlp_endpoint: str | None = None) -> Iterator[System]:
     """Start a system with its seeds, and leave nothing of it behind. It sends its traces there, if said."""
+    with reserved(otlp_endpoint=otlp_endpoint) as system:
+        started = system.command("up", "--base-port", str(system.base_port), check=False)
+        if started.returncode:
+            raise RuntimeError(started.stdout)
+        yield system
+
+
+@contextlib.contextmanager
+def reserved(*, otlp_endpoint: str | None = None) -> Iterator[System]:
+    """A folder and ports for a system that is not started; whatever runs there in the end is stopped."""
     (CLONE / ".local").mkdir(mode=0o711, exist_ok=True)
     state = Path(tempfile.mkdtemp(prefix="system-", dir=CLONE / ".local"))
     state.chmod(0o711)  # PostgreSQL may run as another user
     base_port = random.randrange(20_000, 30_000, 200)  # noqa: S311 - a port
     system = System(state, base_port, otlp_endpoint)
     try:
-        started = system.command("up", "--base-port", str(system.base_port), check=False)
-        if started.returncode:
-            raise RuntimeError(started.stdout)
         yield system
     finally:
         system.command("reset", check=False)

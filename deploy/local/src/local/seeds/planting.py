@@ -53,6 +53,7 @@ class Planting:
         """In an order that a real district could have."""
         await self._each("Programs and funds", [self._program], lambda step: step())
         await self._each("Providers", district.PROVIDERS, self._provider)
+        await self._each("Bank accounts", district.PROVIDERS, self._payee)
         await self._each("Groups", district.GROUPS, self._group)
         links = _links()
         await self._each("Claims of guardians", links, self._claim)
@@ -134,6 +135,17 @@ class Planting:
         )
         self.found.providers[provider.number] = id_ = str(made.content["id"])
         await self._appoint(self.administrator, id_, f"director-{provider.number}", "director")
+        if provider.number == district.WITH_DEVICE:
+            await self._appoint(self.administrator, id_, "device-1", "device")
+
+    async def _payee(self, provider: Provider) -> None:
+        """Where the provider is paid: the director says so, an administrator approves."""
+        director = self.client.person(f"director-{provider.number}")
+        payee = {"iban": provider.iban, "name": provider.name.kk, "bin": provider.bin}
+        address = f"wallet/v1/providers/{self.found.providers[provider.number]}/payee"
+        proposal = await director.post(address, payee, key=f"payee-{provider.number}")
+        approval = f"wallet/v1/approvals/{proposal.content['id']}/approve"
+        await self.administrator.post(approval, key=f"payee-{provider.number}")
 
     async def _appoint(self, by: Person, provider_id: str, login: str, role: str) -> None:
         await by.post(

@@ -1,6 +1,7 @@
 """The story: what people of the district do, played against the HTTP APIs of a freshly seeded system.
 
-Steps are in `joining` and `later`, the amounts they expect in `amounts`; `stage` tells and checks, `observer`
+Steps are in `joining`, `later`, `lessons`, `closing` and `paying`, in this order; the amounts they expect in
+`amounts`, what happens at the lessons in `happened`; `stage` tells and checks, `observer`
 and `inboxes` watch from outside. Nothing here looks into a database.
 """
 
@@ -11,13 +12,20 @@ from rich.console import Console
 
 from local import client
 from local.layout import Layout
-from local.story import joining, later
+from local.story import closing, joining, later, lessons, paying
 from local.story.asking import find_cast
 from local.story.inboxes import Inboxes
 from local.story.observer import Observer
 from local.story.stage import Stage
 
-STEPS = (*joining.STEPS, *later.STEPS)
+STEPS = (
+    *joining.STEPS,
+    *later.STEPS,
+    *lessons.STEPS,
+    *closing.STEPS,
+    *paying.STEPS,
+    later.read_messages,
+)
 
 
 def play(system: Layout, console: Console) -> bool:

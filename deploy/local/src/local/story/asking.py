@@ -3,9 +3,10 @@
 import time
 from typing import Any
 
-from local import clock
+from local import client, clock
 from local.client import Answer
 from local.seeds import district
+from local.story import happened
 from local.story.stage import Stage
 
 _ON_THE_WAY = frozenset({"requested", "funding"})
@@ -18,13 +19,26 @@ async def find_cast(stage: Stage) -> None:
     stage.cast.program = (await administrator.get("wallet/v1/programs"))["items"][0]["id"]
     funds = (await administrator.get("wallet/v1/funds"))["items"]
     stage.cast.funds = {fund["mode"]: fund for fund in funds}
-    for direction in ("robotics", "theater"):
+    for direction in (*happened.DIRECTIONS, "theater"):
         found = (await administrator.get("clubs/v1/groups", direction=direction))["items"]
-        wanted = district.group(direction).name.en
-        stage.cast.groups[direction] = next(group for group in found if group["name"]["en"] == wanted)
+        wanted = district.group(direction)
+        group = next(group for group in found if group["name"]["en"] == wanted.name.en)
+        stage.cast.groups[direction] = group
+        stage.cast.providers[wanted.provider] = group["provider_id"]
     for number in range(2, 6):
         own = (await stage.guardian(number).get("enrollment/v1/children"))["items"]
         stage.cast.children[number] = own[0]["id"]
+    await client.for_each(
+        [number for number, _ in district.ENROLLED], lambda number: _find_enrolled(stage, number)
+    )
+
+
+async def _find_enrolled(stage: Stage, number: int) -> None:
+    """A child of the seeds, and what it is enrolled in."""
+    guardian = stage.guardian(number)
+    stage.cast.children[number] = child = (await guardian.get("enrollment/v1/children"))["items"][0]["id"]
+    found = await guardian.get("enrollment/v1/enrollments", child_id=child)
+    stage.cast.enrollments[number] = found["items"][0]
 
 
 def wish(stage: Stage, number: int, direction: str, starts_on: str = district.FIRST_DAY) -> dict[str, Any]:

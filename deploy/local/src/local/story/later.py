@@ -7,11 +7,12 @@ from typing import Any
 from local import clock
 from local.population import CHILDREN
 from local.seeds import district
-from local.story import amounts
+from local.story import amounts, happened
 from local.story.asking import check_layers, pass_time, run_funding, settle
+from local.story.lessons import first_lessons
 from local.story.stage import Stage, Step
 
-LEAVING_DAY = "2026-09-14"
+LEAVING_DAY = happened.LEAVING_DAY.isoformat()
 NOVEMBER_ENDS = "2026-11-30"
 STILL_ENROLLED = len(district.ENROLLED) + 2
 """In October: those of the seeds, the newcomer, and the child that got the freed seat."""
@@ -149,8 +150,8 @@ async def _sent(stage: Stage, recipient: str, titles: list[str]) -> list[str]:
 STEPS: tuple[Step, ...] = (
     end_on_a_day,
     accept_offer,
+    first_lessons,
     allot_autumn,
     pass_the_twentieth,
     pay_in,
-    read_messages,
 )

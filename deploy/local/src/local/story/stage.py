@@ -34,6 +34,11 @@ class Cast:
     children: dict[int, str] = field(default_factory=dict)
     enrollments: dict[int, dict[str, Any]] = field(default_factory=dict)
     """As last seen, by the child's number."""
+    providers: dict[int, str] = field(default_factory=dict)
+    cases: dict[int, str] = field(default_factory=dict)
+    """By the child's number."""
+    payouts: list[dict[str, Any]] = field(default_factory=list)
+    """The orders of the first run of the foundation's fund: those with the most to tell."""
 
 
 @dataclass(slots=True)
