@@ -89,10 +89,15 @@ class _Scope:
     def revised(self) -> set[MonthKey]:
         """The months out of which something may be given back, or for which more may have to be found."""
         mixed = len(self.charges) < len(self.commands)
-        times = Counter((one.enrollment_id, one.month) for one in self.charges)
+        times = Counter((one.enrollment_id, one.month) for one in self.charges if self._is_theirs(one))
         return set(self.restored) | {
             key for key, count in times.items() if mixed or count > 1 or self._is_revised(key)
         }
+
+    def _is_theirs(self, charge: Charge) -> bool:
+        """Of a month of another child nothing is locked here: the charge is refused."""
+        month = self.months.get((charge.enrollment_id, charge.month))
+        return month is None or month.child_id == charge.child_id
 
     def _is_revised(self, key: MonthKey) -> bool:
         month, enrollment = self.months.get(key), self.enrollments.get(key[0])
