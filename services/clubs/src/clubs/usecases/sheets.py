@@ -12,6 +12,7 @@ from uuid import UUID
 from clubs.domain.places import Place
 from clubs.domain.sheets import Revision, Seat, Sheet, closes_at, months_of, revise, settles_at, sheet_of
 from clubs.repository import sheets as repository
+from clubs.repository.records import read_records
 from clubs.repository.sheets import GroupMonths
 from clubs.usecases import statements
 from shared import deadlines, outbox
@@ -24,6 +25,9 @@ from shared.security import Principal
 
 MONTH_CLOSES = "month_closes"
 SEAT_CLOSES = "seat_closes"
+SHEETS_AT_ONCE = 250
+"""All groups are due at the same moment. After so many sheets the locks of their providers are let go of, for
+which disputes wait; the other groups come next."""
 
 
 async def expect_closing(tx: Transaction, group_id: UUID) -> None:
@@ -51,6 +55,9 @@ async def close_months(tx: Transaction, group_id: UUID) -> None:
     """Close the months of a group whose windows are over, and note when the next one is due."""
     group = await repository.find_group_months(tx, group_id)
     if group is None:
+        return
+    if len(tx.outgoing) >= SHEETS_AT_ONCE:
+        await deadlines.set(tx, kind=MONTH_CLOSES, subject_id=group_id, due_at=tx.now)
         return
     await repository.lock_provider(tx, group.provider_id)
     end = group.ends_on + timedelta(days=1)
@@ -109,7 +116,7 @@ async def _make(
     tx: Transaction, provider_id: UUID, group_id: UUID, month: str, seats: Sequence[Seat]
 ) -> None:
     """Keep, put on the statement and tell whatever is new about these seats."""
-    records = await repository.read_records(tx, provider_id, group_id, month, seats)
+    records = await read_records(tx, provider_id, group_id, month, seats)
     before = await repository.latest(tx, month, [seat.enrollment_id for seat in seats])
     made = [revise(sheet_of(records, seat), before.get(seat.enrollment_id)) for seat in seats]
     revisions = [revision for revision in made if revision is not None]
@@ -144,7 +151,7 @@ async def read_attendance(
     revisions = await repository.latest(tx, month, [seat.enrollment_id for _, _, seat in seats])
     found = []
     for provider_id, group_id, seat in seats:
-        records = await repository.read_records(tx, provider_id, group_id, month, [seat])
+        records = await read_records(tx, provider_id, group_id, month, [seat])
         number, _ = revisions.get(seat.enrollment_id, (None, ""))
         found.append((sheet_of(records, seat), number))
     return found
