@@ -16,7 +16,7 @@ from rig import system as rig
 from rig.system import SERVICES, TOPICS, System
 from shared.kafka import PARTITIONS
 
-pytestmark = [pytest.mark.xdist_group("story"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("story"), pytest.mark.timeout(600)]
 
 SEED = 20260914
 PLUMBING = frozenset(
