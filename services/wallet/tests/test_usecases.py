@@ -18,7 +18,7 @@ from wallet.domain.operations import Declined, Deposit, Deposited, Held, HoldMon
 from wallet.repository import snapshots
 from wallet.repository.audits import AUDITS
 from wallet.repository.runs import Run
-from wallet.testing import PRICE, Check, Deliver, World, asked
+from wallet.testing import PRICE, Check, Deliver, World, asked, waits_for_a_lock
 from wallet.usecases import enrollments, runs
 from wallet.usecases.funds import deposit, republish_funds
 from wallet.usecases.post import post
@@ -29,18 +29,6 @@ def hold_for(child_id: UUID, enrollment_id: UUID, *, attempt: int = 1) -> HoldMo
     command = enrollments.command_of(asked(child_id, enrollment_id, attempt=attempt))
     assert isinstance(command, HoldMonth)
     return command
-
-
-async def waits_for_a_lock(edge: Edge) -> None:
-    """Until some connection of this database stands before a lock."""
-    while True:
-        async with edge.transaction() as tx:
-            waiting = await (await tx.driver()).fetchval(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
-            )
-        if waiting:
-            return
-        await asyncio.sleep(0.01)
 
 
 async def two_children(world: World, deliver: Deliver) -> tuple[UUID, UUID]:

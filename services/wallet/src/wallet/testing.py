@@ -1,5 +1,6 @@
 """What tests of the wallet share: a world with a program and its funds, and events on their way to it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
@@ -111,3 +112,15 @@ def asked(
         price_tiyn=price,
         lessons=lessons,
     )
+
+
+async def waits_for_a_lock(edge: Edge) -> None:
+    """Until some connection of this database stands before a lock."""
+    while True:
+        async with edge.transaction() as tx:
+            waiting = await (await tx.driver()).fetchval(
+                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+            )
+        if waiting:
+            return
+        await asyncio.sleep(0.01)

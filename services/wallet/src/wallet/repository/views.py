@@ -8,17 +8,17 @@ import sqlalchemy as sa
 from shared.database import Transaction
 
 _PURSES = sa.text("""
-    WITH given_back AS (
-        SELECT p.debit_account AS account, sum(p.amount_tiyn) AS amount_tiyn
-        FROM operations o JOIN postings p ON p.operation_id = o.id
-        WHERE o.child_id = :child_id AND p.credit_account & ((1::bigint << 40) - 1) < 1024
-        GROUP BY p.debit_account
+    WITH spent AS (
+        -- A hold has the id of its operation; what was refunded is not captured any more.
+        SELECT l.account_id, sum(l.captured_tiyn)::bigint AS amount_tiyn
+        FROM operations o JOIN hold_layers l ON l.hold_id = o.id
+        WHERE o.child_id = :child_id GROUP BY l.account_id
     )
     SELECT f.program_id, g.name AS program_name, f.id AS fund_id, f.name AS fund_name, f.mode,
         a.expires_on AS until, a.held AS held_tiyn, a.credited - a.debited - a.held AS free_tiyn,
-        (a.debited - coalesce(b.amount_tiyn, 0))::bigint AS spent_tiyn
+        coalesce(s.amount_tiyn, 0) AS spent_tiyn
     FROM accounts a JOIN funds f ON f.number = a.id >> 40 JOIN programs g ON g.id = f.program_id
-        LEFT JOIN given_back b ON b.account = a.id
+        LEFT JOIN spent s ON s.account_id = a.id
     WHERE a.kind = 16 AND a.child_id = :child_id
     ORDER BY g.place, g.id, a.expires_on, f.id
 """)

@@ -34,7 +34,7 @@ async def charge_months(sheets: Sequence[tuple[Transaction, AttendanceClosed]]) 
 
     Each charge is told once; a repetition of one, and a sheet that a later one has replaced, is not.
     """
-    commands = [_command(sheet) for _, sheet in sheets]
+    commands = [command_of(sheet) for _, sheet in sheets]
     results = await post(sheets[0][0], commands)
     for (tx, sheet), command, result in zip(sheets, commands, results, strict=True):
         if isinstance(result, Charged) and result.operation_id == command.id:
@@ -48,7 +48,8 @@ async def charge_months(sheets: Sequence[tuple[Transaction, AttendanceClosed]]) 
     return [result if isinstance(result, Unready) else None for result in results]
 
 
-def _command(sheet: AttendanceClosed) -> Charge:
+def command_of(sheet: AttendanceClosed) -> Charge:
+    """What the ledger is asked; the sheet's own identity makes it one operation."""
     return Charge(
         id=new_id(),
         identity=Identity(ORIGIN, "charge", sheet.subject),
