@@ -18,19 +18,22 @@ import httpx
 import sqlalchemy as sa
 
 from shared.approvals import Approvals, Proposal
-from shared.database import new_id
+from shared.consumer import handle
+from shared.database import Transaction, new_id
 from shared.edge import Edge
 from shared.events.attendance import AttendanceClosed, LessonFacts, SignedLine, Statement, StatementSigned
 from shared.events.enrollment import FundingRequested
 from shared.events.envelope import Event
 from shared.security import Grant, Principal
-from shared.testing import Database, published, set_clock
+from shared.testing import Database, envelope_of, published, set_clock
 from wallet.bank import Bank, Sender, ask_once
+from wallet.main import service
 from wallet.repository.payout_runs import PayoutRun
 from wallet.tables import payable_items, payout_runs, payouts
 from wallet.testing import PRICE, Deliver, World, asked
 from wallet.usecases.payees import PAYEE, PayeePlan, propose_payee
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_run, start_payout_run
+from wallet.usecases.submitting import Leaving, let_leave
 
 BIN = "100140000003"
 IBANS = ("KZ64722S000001234567", "KZ41070S000000000001", "KZ86125KZT5004100100")
@@ -166,6 +169,17 @@ class Office:
     async def told(self, *kinds: type[Event]) -> list[Event]:
         """The events of these kinds, in their order."""
         return [event for event in await published(self.edge) if isinstance(event, kinds)]
+
+    async def handle(self, tx: Transaction, *events: Event) -> None:
+        """What the worker does with events, in a transaction that is still open."""
+        waiting = await handle(tx, service.events, [envelope_of(event, tx.now) for event in events])
+        if waiting:
+            raise AssertionError(waiting)
+
+    async def leave(self, payout_id: UUID, desk: "Desk") -> Leaving:
+        """Let an order leave, without a call of the bank."""
+        async with self.edge.transaction() as tx:
+            return await let_leave(tx, payout_id, desk.sender.payer)
 
     async def untold(self) -> int:
         """How many events wait to be sent."""

@@ -1,15 +1,19 @@
 """Payout runs: what is taken, who agrees on it, and what a dispute changes of it."""
 
 import asyncio
+from typing import Any
 
 import pytest
 
-from rig.office import Desk, Office, SandboxBank
+from rig.office import BIN, Desk, Office, SandboxBank
+from shared.approvals import Approvals
 from shared.errors import ConflictError, ForbiddenError
 from shared.events.wallet import ClaimOpened, ItemFrozen
 from shared.security import Principal
+from wallet.settings import WalletSettings
 from wallet.testing import Check
-from wallet.usecases.payouts import start_payout_run
+from wallet.usecases.payouts import PAYOUT_RUN, start_payout_run
+from wallet.usecases.submitting import OrderChangedError, let_leave
 
 
 async def test_what_is_due_becomes_one_order_a_provider(office: Office, assert_clean: Check) -> None:
@@ -198,3 +202,98 @@ async def test_a_dispute_about_what_left_is_a_claim(
     assert await office.states() == ["settled"]
     assert len(bank.payments()) == 1
     await assert_clean()
+
+
+async def _waits(task: "asyncio.Future[Any]") -> None:
+    """It stands behind a lock of somebody who has not committed."""
+    await asyncio.sleep(0.5)
+    assert not task.done()
+
+
+async def test_an_order_does_not_leave_past_a_dispute_that_is_about_to_be_committed(
+    office: Office, desk: Desk, assert_clean: Check
+) -> None:
+    disputed, _ = await office.owe(await office.new_provider(), children=2)
+    await office.run()
+    (order,) = await office.orders()
+    async with office.edge.transaction() as tx:
+        await office.handle(tx, disputed.closed(disputed=1))
+        leaving = asyncio.create_task(office.leave(order["id"], desk))
+        await _waits(leaving)
+    with pytest.raises(OrderChangedError):
+        await leaving
+    assert (await office.states(), await office.stages()) == (["prepared"], ["due", "in_run"])
+    assert [run["state"] for run in await office.runs()] == ["approved", "proposed"]
+    await assert_clean()
+
+
+async def test_a_dispute_behind_an_order_that_is_about_to_leave_is_a_claim(
+    office: Office, desk: Desk, assert_clean: Check
+) -> None:
+    disputed, _ = await office.owe(await office.new_provider(), children=2)
+    await office.run()
+    (order,) = await office.orders()
+    async with office.edge.transaction() as tx:
+        await let_leave(tx, order["id"], desk.sender.payer)
+        disputing = asyncio.ensure_future(office.deliver(disputed.closed(disputed=1)))
+        await _waits(disputing)
+    await disputing
+    assert (await office.states(), await office.stages()) == (["submitting"], ["submitting"] * 2)
+    assert len(await office.told(ClaimOpened)) == 1
+    await assert_clean()
+
+
+async def test_an_approval_behind_a_dispute_that_is_about_to_be_committed_is_refused(
+    office: Office, assert_clean: Check
+) -> None:
+    disputed, _ = await office.owe(await office.new_provider(), children=2)
+    run = await office.start()
+    async with office.edge.transaction() as tx:
+        await office.handle(tx, disputed.closed(disputed=1))
+        approving = asyncio.create_task(office.approve(run.proposal_id))
+        await _waits(approving)
+    with pytest.raises(ConflictError, match="run_changed"):
+        await approving
+    await assert_clean()
+
+
+async def test_a_dispute_behind_an_approval_that_is_about_to_be_committed_asks_for_another(
+    office: Office, assert_clean: Check
+) -> None:
+    disputed, _ = await office.owe(await office.new_provider(), children=2)
+    run = await office.start()
+    async with office.edge.transaction() as tx:
+        await Approvals([PAYOUT_RUN]).approve(tx, office.world.people[1], run.proposal_id)
+        disputing = asyncio.ensure_future(office.deliver(disputed.closed(disputed=1)))
+        await _waits(disputing)
+    await disputing
+    assert [one["state"] for one in await office.runs()] == ["approved", "proposed"]
+    assert {order["run_id"] for order in await office.orders()} == {(await office.runs())[1]["id"]}
+    await assert_clean()
+
+
+async def test_a_second_run_behind_one_that_is_about_to_be_committed_finds_nothing(office: Office) -> None:
+    await office.owe(await office.new_provider(), children=2)
+    async with office.edge.transaction() as tx:
+        await start_payout_run(tx, office.world.people[0], office.fund_id)
+        second = asyncio.create_task(office.start())
+        await _waits(second)
+    with pytest.raises(ConflictError, match="nothing_due"):
+        await second
+
+
+def test_in_production_the_account_that_pays_is_said() -> None:
+    told = {
+        "environment": "production",
+        "database_url": "postgresql://wallet@db.example/social",
+        "issuer": "https://issuer.example",
+        "encryption_keys": {1: "bm8ga2V5IHRoYXQgYW55Ym9keSBrbm93cyBhYm91dA=="},
+        "pepper": "no pepper that anybody knows",
+        "bank_url": "https://bank.example",
+    }
+    payer = {"payer_iban": "KZ64722S000001234567", "payer_name": "Operator", "payer_bin": BIN}
+    assert WalletSettings.model_validate(told | payer).payer_iban == payer["payer_iban"]
+    with pytest.raises(ValueError, match="SW_PAYER_IBAN"):
+        WalletSettings.model_validate(told)
+    with pytest.raises(ValueError, match="SW_BANK_URL"):
+        WalletSettings.model_validate(told | payer | {"bank_url": "http://bank.example"})
