@@ -42,7 +42,7 @@ async def test_a_month_is_closed_with_what_each_source_said(school: School) -> N
     await school.confirm(lesson_id, first)
     async with school.edge.transaction() as tx:
         seen = [Said(first.child_id, present=True)]
-        await lessons.report(tx, school.device, lesson_id, source="device", took_place=True, children=seen)
+        await lessons.report(tx, school.device, lesson_id, source="device", children=seen)
     await school.at(WINDOWS_OVER)
     one, two = await school.sheets()
     assert [facts.on.day for facts in one.lessons] == LESSON_DAYS

@@ -85,15 +85,13 @@ async def mark_lesson(lesson_id: UUID, body: CoachReport, tx: Tx, principal: Sig
 @router.post("/v1/lessons/{lesson_id}/device-marks", status_code=201, tags=["lessons"])
 async def add_device_marks(lesson_id: UUID, body: DeviceReport, tx: Tx, principal: Signed) -> HeldView:
     """Report whom a device saw. For devices of the provider."""
-    children = _said(body.children)
     with _naming_the_child():
         lesson = await usecases.report(
             tx,
             principal,
             lesson_id,
             source="device",
-            took_place=any(said.present for said in children),
-            children=children,
+            children=_said(body.children),
         )
     return _view(lesson)
 

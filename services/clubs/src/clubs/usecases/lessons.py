@@ -27,13 +27,18 @@ async def report(
     lesson_id: UUID,
     *,
     source: Reporter,
-    took_place: bool,
     children: Sequence[Said],
+    took_place: bool = True,
 ) -> HeldLesson:
-    """Who was there, as a coach of the provider or a device of it says: all of it, or nothing."""
+    """Who was there, as a coach of the provider or a device of it says: all of it, or nothing.
+
+    A coach can say that there was no lesson; a device can only have seen nobody.
+    """
     principal.require(source)
     lesson = await _lock(tx, lesson_id, providers=principal.scopes(source))
     check_report(children, took_place=took_place)
+    if source == "device":
+        took_place = any(said.present for said in children)
     seats = await _seats(tx, lesson, children)
     if not children and lesson.month_closed:
         raise MonthClosedError
