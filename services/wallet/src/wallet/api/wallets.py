@@ -96,10 +96,10 @@ class MovementView(BaseModel):
 
     id: UUID
     at: datetime
-    kind: Annotated[str, Field(examples=["hold"], description="allot, hold, reduce or release")]
-    amount_tiyn: int
-    enrollment_id: Annotated[UUID | None, Field(description="Of a hold")]
-    month: Annotated[str | None, Field(description="Of a hold", examples=["2026-10"])]
+    kind: Annotated[str, Field(examples=["hold"], description="allot, hold, reduce, release or charge")]
+    amount_tiyn: Annotated[int, Field(description="Negative: a charge was lowered by so much")]
+    enrollment_id: Annotated[UUID | None, Field(description="Of a hold or a charge")]
+    month: Annotated[str | None, Field(description="Of a hold or a charge", examples=["2026-10"])]
 
 
 @router.post("/v1/quotes", tags=["wallets"])

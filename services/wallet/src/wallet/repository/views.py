@@ -24,11 +24,21 @@ _PURSES = sa.text("""
 """)
 _VERSION = sa.text("SELECT version FROM wallets WHERE child_id = :child_id")
 _MOVEMENTS = sa.text("""
-    SELECT o.id, b.posted_at AS at, o.kind, o.amount_tiyn, h.enrollment_id, h.month
-    FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN holds h ON h.id = o.id
-    WHERE o.child_id = :child_id AND o.code IS NULL AND o.amount_tiyn > 0
-        AND (CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid))
-    ORDER BY o.id DESC LIMIT :limit
+    -- A charge says what the month costs by now: moved is the difference to the charge before.
+    SELECT * FROM (
+        SELECT o.id, b.posted_at AS at, o.kind,
+            o.amount_tiyn - coalesce(earlier.captured_tiyn, 0) AS amount_tiyn,
+            coalesce(h.enrollment_id, c.enrollment_id) AS enrollment_id, coalesce(h.month, c.month) AS month
+        FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN holds h ON h.id = o.id
+            LEFT JOIN charges c ON c.operation_id = o.id
+            LEFT JOIN LATERAL (
+                SELECT captured_tiyn FROM charges
+                WHERE enrollment_id = c.enrollment_id AND month = c.month AND revision < c.revision
+                ORDER BY revision DESC LIMIT 1
+            ) AS earlier ON true
+        WHERE o.child_id = :child_id AND o.code IS NULL
+            AND (CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid))
+    ) AS moved WHERE amount_tiyn <> 0 ORDER BY id DESC LIMIT :limit
 """)
 
 
