@@ -23,6 +23,7 @@ from shared.telemetry import registry
 from shared.testing import envelope_of, published
 from wallet.domain.operations import Bounce, Command, Identity, PayOut, Settle
 from wallet.main import service as wallet
+from wallet.repository import views
 from wallet.testing import PRICE, Check, Deliver, World, asked
 from wallet.usecases.post import post
 
@@ -297,3 +298,20 @@ async def test_an_end_after_the_charge_leaves_it_alone(
     await deliver(ended, sheet.closed(decided="count"))
     assert (await told(edge, MonthCharged))[-1].amount_tiyn == PRICE
     await assert_clean()
+
+
+async def test_a_guardian_sees_what_was_charged_and_given_back_and_what_is_spent(
+    edge: Edge, sheet: Sheet, deliver: Deliver
+) -> None:
+    await deliver(sheet.closed())
+    await deliver(sheet.closed(decided="do_not_count"))
+    child_id = sheet.request.child_id
+    async with edge.transaction() as tx:
+        found = await views.movements(tx, child_id, before=None, limit=10)
+        (purse,) = await views.purses(tx, child_id)
+    assert [(row["kind"], row["amount_tiyn"], row["month"]) for row in found] == [
+        ("charge", -LESSON, "2026-10"),
+        ("charge", PRICE, "2026-10"),
+        ("hold", PRICE, "2026-10"),
+    ]
+    assert (purse["spent_tiyn"], purse["held_tiyn"], purse["free_tiyn"]) == (3 * LESSON, 0, 0)

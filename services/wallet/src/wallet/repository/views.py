@@ -24,21 +24,24 @@ _PURSES = sa.text("""
 """)
 _VERSION = sa.text("SELECT version FROM wallets WHERE child_id = :child_id")
 _MOVEMENTS = sa.text("""
-    -- A charge says what the month costs by now: moved is the difference to the charge before.
     SELECT * FROM (
         SELECT o.id, b.posted_at AS at, o.kind,
-            o.amount_tiyn - coalesce(earlier.captured_tiyn, 0) AS amount_tiyn,
+            CASE WHEN c.operation_id IS NULL THEN o.amount_tiyn ELSE moved.amount_tiyn END AS amount_tiyn,
             coalesce(h.enrollment_id, c.enrollment_id) AS enrollment_id, coalesce(h.month, c.month) AS month
-        FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN holds h ON h.id = o.id
-            LEFT JOIN charges c ON c.operation_id = o.id
+        FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN charges c ON c.operation_id = o.id
+            LEFT JOIN holds h ON h.id = o.id
             LEFT JOIN LATERAL (
-                SELECT captured_tiyn FROM charges
-                WHERE enrollment_id = c.enrollment_id AND month = c.month AND revision < c.revision
-                ORDER BY revision DESC LIMIT 1
-            ) AS earlier ON true
+                SELECT sum(CASE e.kind WHEN 'capture' THEN e.amount_tiyn ELSE -e.amount_tiyn END)::bigint
+                    AS amount_tiyn
+                FROM payable_items i JOIN item_entries e ON e.item_id = i.id AND e.operation_id = o.id
+                WHERE (i.enrollment_id, i.month) = (c.enrollment_id, c.month)
+                    AND e.kind IN ('capture', 'refund')
+            ) AS moved ON true
         WHERE o.child_id = :child_id AND o.code IS NULL
             AND (CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid))
-    ) AS moved WHERE amount_tiyn <> 0 ORDER BY id DESC LIMIT :limit
+    ) AS movement
+    WHERE amount_tiyn <> 0
+    ORDER BY id DESC LIMIT :limit
 """)
 
 
