@@ -6,6 +6,7 @@ was left by a worker that died, or by an answer of the database that was lost.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from shared.retrying import until_it_passes
 from shared.settings import Settings
 from wallet.domain.bank_messages import Party, UnwritableError
 from wallet.domain.payouts import State
-from wallet.repository.payouts import only_sender
+from wallet.repository.payouts import Payout, only_sender
 from wallet.settings import WalletSettings
 from wallet.usecases import answers, submitting
 from wallet.usecases.submitting import Leaving, OrderChangedError
@@ -27,8 +28,11 @@ from wallet.usecases.submitting import Leaving, OrderChangedError
 IDLE_SECONDS = 0.2
 RESTART_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 60.0
+SET_ASIDE_SECONDS = 5.0
 ANSWER_BYTES_MAX = 2_000_000
 REPORTS_MAX = 100
+ORDERS_AT_ONCE = 5
+"""Asked about together, so that a bank that is away does not hold up a round for hours."""
 
 log = structlog.get_logger()
 
@@ -149,7 +153,8 @@ class Sender:
         self._edge = edge
         self._bank = bank
         self.payer = payer
-        self._unwritable: set[UUID] = set()
+        self._set_aside: dict[UUID, float] = {}
+        """Orders that could not leave, and until when (monotonic) their neighbors come first."""
         self._pause = IDLE_SECONDS
 
     async def send_next(self) -> float:
@@ -178,18 +183,20 @@ class Sender:
 
     async def _let_leave(self) -> Leaving | None:
         """Commit that the next order may have left; what it is, and None if there is none or it changed."""
+        now = time.monotonic()
+        self._set_aside = {one: until for one, until in self._set_aside.items() if until > now}
         async with self._edge.look() as tx:
-            payout_id = await submitting.next_to_leave(tx, besides=self._unwritable)
+            payout_id = await submitting.next_to_leave(tx, besides=self._set_aside)
         if payout_id is None:
             return None
         try:
             async with self._edge.transaction() as tx:
                 return await submitting.let_leave(tx, payout_id, self.payer)
         except OrderChangedError:
-            log.info("payout_changed_before_it_left", payout_id=str(payout_id))
+            log.warning("payout_changed_before_it_left", payout_id=str(payout_id))
         except UnwritableError as error:
-            self._unwritable.add(payout_id)  # its neighbors go on; people must look
             log.exception("payout_unwritable", payout_id=str(payout_id), reason=str(error))
+        self._set_aside[payout_id] = now + SET_ASIDE_SECONDS
         return None
 
     async def _send(self, leaving: Leaving) -> str | None:
@@ -213,21 +220,29 @@ async def ask_once(edge: Edge, bank: Bank) -> None:
     """One round. An order without an answer waits for the next one."""
     async with edge.look() as tx:
         orders = await answers.orders_to_ask_about(tx)
-    for order in orders:
-        try:
-            reports = await bank.ask(order.msg_id)
-        except NoAnswerError as error:
-            log.warning("bank_gave_no_answer", payout_id=str(order.id), reason=str(error))
-            continue
-        with contextlib.suppress(OrderChangedError):  # somebody else was told: asked about again if need be
+    for start in range(0, len(orders), ORDERS_AT_ONCE):
+        asked = (_ask(edge, bank, order) for order in orders[start : start + ORDERS_AT_ONCE])
+        for outcome in await asyncio.gather(*asked, return_exceptions=True):
+            if isinstance(outcome, BaseException):
+                raise outcome
+
+
+async def _ask(edge: Edge, bank: Bank, order: Payout) -> None:
+    try:
+        reports = await bank.ask(order.msg_id)
+    except NoAnswerError as error:
+        log.warning("bank_gave_no_answer", payout_id=str(order.id), reason=str(error))
+        return
+    with contextlib.suppress(OrderChangedError):  # somebody else was told: asked about again if need be
+        if reports is None:
             async with edge.transaction() as tx:
-                if reports is None:
-                    await answers.note_not_known(tx, order.id)
-                elif order.state is State.UNKNOWN:
-                    await answers.note_known(tx, order.id)
-            for document in reports or ():
-                async with edge.transaction() as tx:
-                    await answers.note_report(tx, order.id, document)
+                await answers.note_not_known(tx, order.id)
+        elif order.state is State.UNKNOWN:
+            async with edge.transaction() as tx:
+                await answers.note_known(tx, order.id)
+        for document in reports or ():
+            async with edge.transaction() as tx:
+                await answers.note_report(tx, order.id, document)
 
 
 def _own(settings: Settings) -> WalletSettings:

@@ -3,12 +3,13 @@
 import asyncio
 from collections import Counter
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 
 from rig.office import Desk, Office, SandboxBank
 from shared.events.wallet import ItemFrozen, PayoutBounced, PayoutSent, PayoutSettled
-from shared.testing import eventually
+from shared.testing import Database, eventually
 from wallet.bank import Sender, ask_bank, open_bank, submit_payouts
 from wallet.domain.payouts import State
 from wallet.settings import WalletSettings
@@ -358,3 +359,32 @@ async def test_what_comes_back_while_its_month_is_disputed_is_frozen(
     await owed.run()
     assert [order["items"] for order in await owed.orders()] == [2, 1]
     await assert_clean()
+
+
+async def test_an_order_that_does_not_add_up_stays_and_its_neighbors_go(
+    office: Office, desk: Desk, bank: SandboxBank, database: Database
+) -> None:
+    for _ in range(2):
+        await office.owe(await office.new_provider())
+    await office.run()
+    first, _ = await office.orders()
+    connection = await asyncpg.connect(database.superuser_url)
+    await connection.execute(
+        "UPDATE wallet.payouts SET amount_tiyn = amount_tiyn + 1 WHERE id = $1", first["id"]
+    )
+    await connection.close()
+    await desk.send(times=4)
+    assert await office.states() == ["prepared", "sent"]
+    assert len(bank.payments()) == 1
+
+
+async def test_a_bank_that_is_away_keeps_no_order_from_its_answer(
+    owed: Office, desk: Desk, bank: SandboxBank
+) -> None:
+    await desk.send()
+    bank.stand_still()
+    await desk.ask()
+    assert await owed.states() == ["sent"]
+    bank.go_on()
+    await desk.ask(times=2)
+    assert await owed.states() == ["settled"]

@@ -30,6 +30,7 @@ from wallet.domain.payouts import (
     account_trouble,
     bounce_code,
     move,
+    never_arrived,
     run_digest,
 )
 
@@ -208,6 +209,22 @@ def test_what_is_final_stays_and_a_word_against_it_is_a_contradiction() -> None:
         (State.BOUNCED, Outcome.REJECTED): Move.NONE,
     }
     assert {(state, word): move(state, word) for state in State for word in Outcome} == expected
+
+
+@pytest.mark.parametrize(
+    ("submitted", "now", "never"),
+    [
+        ("2026-11-18T09:00+05:00", "2026-11-18T23:59+05:00", False),
+        ("2026-11-18T09:00+05:00", "2026-11-19T00:00+05:00", True),
+        ("2026-11-18T23:59+05:00", "2026-11-19T00:01+05:00", False),
+        ("2026-11-18T23:59+05:00", "2026-11-19T00:14+05:00", True),
+        ("2026-11-18T01:00+05:00", "2026-11-18T06:00+05:00", False),
+    ],
+)
+def test_an_order_will_not_arrive_any_more_when_its_day_is_over(
+    submitted: str, now: str, *, never: bool
+) -> None:
+    assert never_arrived(datetime.fromisoformat(submitted), datetime.fromisoformat(now)) is never
 
 
 def test_reasons_of_the_bank_have_codes_of_ours() -> None:

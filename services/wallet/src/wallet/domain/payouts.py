@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, NamedTuple
 from uuid import UUID
@@ -11,6 +12,7 @@ from uuid import UUID
 from schwifty import IBAN
 from schwifty.exceptions import SchwiftyException
 
+from shared import clock
 from wallet.domain.bank_messages import Outcome, Party
 
 
@@ -48,6 +50,7 @@ _MOVES: Final = {
     Outcome.REJECTED: Move.BOUNCE,
 }
 
+ON_THE_WAY_MAX: Final = timedelta(minutes=15)
 NOT_KNOWN: Final = "not_known_to_bank"
 """The day of sending was over, and the bank had never heard of the order."""
 _REFUSED: Final = "refused_by_bank"
@@ -74,6 +77,16 @@ def move(state: State, outcome: Outcome) -> Move:
     if state is State.ACCEPTED and outcome is Outcome.ACCEPTED:
         return Move.NONE
     return _MOVES[outcome]
+
+
+def never_arrived(submitted_at: datetime, now: datetime) -> bool:
+    """Whether an order that the bank does not know will not come any more: the day of sending is over.
+
+    It was to be executed on that day, and what comes later the bank refuses. What was sent just before
+    midnight has a while to arrive in.
+    """
+    over = clock.civil_date(submitted_at) < clock.civil_date(now)
+    return over and now - submitted_at >= ON_THE_WAY_MAX
 
 
 def bounce_code(reason: str | None) -> str:

@@ -10,13 +10,13 @@ from uuid import UUID
 import structlog
 from prometheus_client import Counter
 
-from shared import clock, outbox
+from shared import outbox
 from shared.database import Transaction, new_id
 from shared.events.wallet import PayoutBounced, PayoutSettled
 from shared.telemetry import registry
 from wallet.domain.bank_messages import Report, UnreadableError, read_report
 from wallet.domain.operations import Bounce, Bounced, Identity, Settle, Settled
-from wallet.domain.payouts import NOT_KNOWN, Move, State, bounce_code, move
+from wallet.domain.payouts import NOT_KNOWN, Move, State, bounce_code, move, never_arrived
 from wallet.repository import payouts
 from wallet.repository.payouts import Payout
 from wallet.usecases.items import tell_changes
@@ -43,10 +43,7 @@ async def note_known(tx: Transaction, payout_id: UUID) -> None:
 
 
 async def note_not_known(tx: Transaction, payout_id: UUID) -> None:
-    """The bank has never heard of it. Only when the day of sending is over this is a bounce.
-
-    Whatever arrives later than that day the bank refuses: it was to be executed on it.
-    """
+    """The bank has never heard of it. Only when the day of sending is over this is a bounce."""
     order = await payouts.find_payout(tx, payout_id)
     if order is None or order.submitted_at is None:
         raise OrderChangedError
@@ -57,7 +54,7 @@ async def note_not_known(tx: Transaction, payout_id: UUID) -> None:
         (now,) = await payouts.lock_payouts(tx, [payout_id])
         if now.state is State.SENT:
             await payouts.update_payout(tx, payout_id, state=State.UNKNOWN)
-    elif order.state is State.UNKNOWN and clock.civil_date(order.submitted_at) < clock.civil_date(tx.now):
+    elif order.state is State.UNKNOWN and never_arrived(order.submitted_at, tx.now):
         await _bounce(tx, order, NOT_KNOWN)
 
 
