@@ -38,6 +38,9 @@ async def close_september(stage: Stage) -> None:
         stage.check(f"lesson by lesson: {_reasons(charge)}", parts, amount)
     disputed = await charge_of(stage, happened.NOT_THERE)
     stage.check_money("held until the dispute is decided", disputed["disputed_tiyn"], amounts.SUPPLEMENT)
+    before = ("link_verified", "confirmed", "month_unfunded", "month_funded")
+    await stage.told(district.NEWCOMER, *before, "month_charged")
+    await stage.told(happened.NOT_THERE, "dispute_opened", "month_charged")
 
 
 async def charge_of(stage: Stage, number: int, month: str = SEPTEMBER) -> dict[str, Any]:
@@ -104,6 +107,8 @@ async def dispute_late(stage: Stage) -> None:
     owed = sum(event.content["amount_tiyn"] for event in frozen)
     stage.check_money("frozen, of both funds", owed, amounts.ROBOTICS_SEPTEMBER)
     items = await items_of(stage, 1, SEPTEMBER)
+    await stage.told(happened.DOUBTED, "month_charged", "dispute_opened", "payment_stopped")
+    await stage.heard("director-1", "club_dispute_opened")
     waiting = [item for item in items if item["frozen"]]
     stage.check(f"of {len(items)} lines of robotics {len(waiting)} wait", len(waiting), 2)
 

@@ -1,4 +1,4 @@
-"""Guardians' inboxes, followed live by server-sent events while the story is told."""
+"""Inboxes of guardians and directors, followed live by server-sent events while the story is told."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -10,8 +10,10 @@ import httpx
 import orjson
 
 from local.client import Client
+from local.story import happened
 
-FOLLOWED = tuple(f"guardian-{number}" for number in range(1, 6))
+_GUARDIANS = (*range(1, 6), happened.DOUBTED, happened.NOT_THERE)
+FOLLOWED = (*(f"guardian-{number}" for number in _GUARDIANS), "director-1", "director-3")
 PATIENCE_SECONDS = 10.0
 _RECONNECT_SECONDS = 0.2
 
@@ -27,7 +29,7 @@ class Inboxes:
     @classmethod
     @asynccontextmanager
     async def following(cls, client: Client) -> AsyncIterator[Self]:
-        """Open streams, one for each guardian of the story."""
+        """Open streams, one for each person of the story."""
         inboxes = cls(client)
         opened = {login: asyncio.Event() for login in FOLLOWED}
         streams = [asyncio.ensure_future(inboxes._follow(login, event)) for login, event in opened.items()]
@@ -65,7 +67,7 @@ class Inboxes:
             self._news.notify_all()
 
     async def expect(self, login: str, *kinds: str) -> list[dict[str, Any]]:
-        """All messages of a guardian so far, as soon as there are as many as these."""
+        """All messages of a person so far, as soon as there are as many as these."""
         with suppress(TimeoutError):
             async with asyncio.timeout(PATIENCE_SECONDS), self._news:
                 await self._news.wait_for(lambda: len(self.told[login]) >= len(kinds))

@@ -35,6 +35,7 @@ async def see_the_bounce(stage: Stage) -> None:
     stage.check("stages of the five lines", stages, ["due"] * 5)
     owed = sum(item["amount_tiyn"] for item in items)
     stage.check_money("still owed", owed, amounts.FIRST_RUN_DISTRICT[REFUSED])
+    await stage.heard(f"director-{REFUSED}", "payout_sent", "payout_bounced")
     await _tell_bank(stage, REFUSED, "accept")
     answer = await stage.administrator().post(
         f"wallet/v1/funds/{stage.cast.funds['on_hold']['id']}/deposits",
@@ -58,6 +59,8 @@ async def decide_cases(stage: Stage) -> None:
     stage.check_money("drawing costs", counted["amount_tiyn"], whole)
     lowered = await charge_of(stage, happened.DOUBTED)
     stage.check_money("robotics costs", lowered["amount_tiyn"], amounts.DOUBTED_AFTERWARDS)
+    told = ("month_charged", "dispute_opened", "payment_stopped", "dispute_does_not_count", "month_recharged")
+    await stage.told(happened.DOUBTED, *told)
     waits = [
         item["reason"]
         for item in await items_of(stage, 2, SEPTEMBER)
