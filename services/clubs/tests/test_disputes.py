@@ -140,31 +140,39 @@ async def test_who_has_a_part_in_a_case_does_not_decide_it(school: School, close
     assert (await latest(school, first)).revision == 2
 
 
-async def test_a_dispute_beside_a_closing_is_on_revision_one_or_makes_revision_two(school: School) -> None:
+async def test_a_closing_waits_for_a_dispute_and_has_it_on_revision_one(school: School) -> None:
     first, _ = school.pupils
     lesson_id = await school.after_lesson(28)
     await set_clock(school.database, WINDOWS_OVER)
-    for held_by_closing in (False, True):
 
-        async def close(pause: float) -> None:
-            async with school.edge.transaction() as tx:
-                await sheets.close_months(tx, school.group_id)
-                await asyncio.sleep(pause)
+    async def close() -> None:
+        async with school.edge.transaction() as tx:
+            await sheets.close_months(tx, school.group_id)
 
-        if held_by_closing:
-            closing = asyncio.create_task(close(0.2))
-            await asyncio.sleep(0.1)
-            await school.dispute(lesson_id, school.pupils[1])
-            await closing
-        else:
-            async with school.edge.transaction() as tx:
-                await disputes.open_dispute(tx, first.guardian, child_id=first.child_id, lesson_id=lesson_id)
-                closing = asyncio.create_task(close(0))
-                await asyncio.sleep(0.1)
-                assert not closing.done()
-            await closing
-        assert facts_of(await latest(school, school.pupils[held_by_closing]), 28) == (True, None)
-        assert await school.faults() == {}
+    async with school.edge.transaction() as tx:
+        await disputes.open_dispute(tx, first.guardian, child_id=first.child_id, lesson_id=lesson_id)
+        closing = asyncio.create_task(close())
+        await asyncio.sleep(0.5)
+        assert not closing.done()
+    await closing
+    sheet = await latest(school, first)
+    assert (sheet.revision, facts_of(sheet, 28)) == (1, (True, None))
+    assert await school.faults() == {}
+
+
+async def test_a_dispute_waits_for_a_closing_and_makes_revision_two(school: School) -> None:
+    first, _ = school.pupils
+    lesson_id = await school.after_lesson(28)
+    await set_clock(school.database, WINDOWS_OVER)
+    async with school.edge.transaction() as tx:
+        await sheets.close_months(tx, school.group_id)
+        disputing = asyncio.create_task(school.dispute(lesson_id, first))
+        await asyncio.sleep(0.5)
+        assert not disputing.done()
+    await disputing
+    sheet = await latest(school, first)
+    assert (sheet.revision, facts_of(sheet, 28)) == (2, (True, None))
+    assert await school.faults() == {}
 
 
 async def test_of_two_disputes_at_once_one_stands(school: School, closed: UUID) -> None:
