@@ -191,7 +191,13 @@ async def _until_projected(system: System, program_id: str, group_ids: Sequence[
                 await asyncio.sleep(0.1)
 
 
-async def enroll(system: System, requests: Sequence[tuple[Applicant, str]], *, rate: float) -> list[Outcome]:
+async def enroll(
+    system: System,
+    requests: Sequence[tuple[Applicant, str]],
+    *,
+    rate: float,
+    starts_on: str = STARTS_ON,
+) -> list[Outcome]:
     """Send these requests at this rate, whatever becomes of the earlier ones, and follow each to its end."""
     limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
     started = time.monotonic()
@@ -202,7 +208,8 @@ async def enroll(system: System, requests: Sequence[tuple[Applicant, str]], *, r
         async def one(number: int, applicant: Applicant, group_id: str) -> Outcome:
             intended = started + number / rate
             await asyncio.sleep(max(intended - time.monotonic(), 0))
-            enrollment_id, state = await _follow(http, applicant, group_id)
+            body = {"child_id": applicant.child_id, "group_id": group_id, "starts_on": starts_on}
+            enrollment_id, state = await _follow(http, applicant, body)
             return Outcome(enrollment_id, state, time.monotonic() - intended)
 
         return list(
@@ -212,11 +219,12 @@ async def enroll(system: System, requests: Sequence[tuple[Applicant, str]], *, r
         )
 
 
-async def _follow(http: httpx.AsyncClient, applicant: Applicant, group_id: str) -> tuple[str | None, str]:
+async def _follow(
+    http: httpx.AsyncClient, applicant: Applicant, body: dict[str, str]
+) -> tuple[str | None, str]:
     """Ask until there is an answer: a request without one is sent again with the same key."""
     deadline = time.monotonic() + LOOKS_SECONDS_MAX
     headers = {"Authorization": f"Bearer {applicant.token}", "Idempotency-Key": str(uuid4())}
-    body = {"child_id": applicant.child_id, "group_id": group_id, "starts_on": STARTS_ON}
     view: dict[str, Any] = {"state": "unanswered"}
     while time.monotonic() < deadline:
         try:
