@@ -83,7 +83,7 @@ def blocked(database: Database) -> Callable[[], Awaitable[None]]:
     async def wait() -> None:
         connection = await asyncpg.connect(database.superuser_url)
         try:
-            await eventually(lambda: connection.fetchval(WAITING), seconds=30)
+            await eventually(lambda: connection.fetchval(WAITING), seconds=60)
         finally:
             await connection.close()
 
@@ -95,7 +95,7 @@ async def become(office: Office, *states: str) -> None:
         return await office.states() == list(states)
 
     try:
-        await eventually(reached, seconds=40)
+        await eventually(reached, seconds=60)
     except AssertionError:
         raise AssertionError(f"not {states} but {await office.states()}") from None
 
@@ -104,7 +104,7 @@ async def taken_by(bank: SandboxBank, orders: int) -> None:
     async def reached() -> bool:
         return len(bank.payments()) == orders
 
-    await eventually(reached, seconds=30)
+    await eventually(reached, seconds=60)
 
 
 def assert_paid_once(bank: SandboxBank, orders: int = 1) -> None:
@@ -187,7 +187,7 @@ async def test_when_the_bank_does_not_even_read_the_order(
     async def over() -> bool:
         return await proposed.states() in (["settled"], ["bounced"])
 
-    await eventually(over, seconds=40)
+    await eventually(over, seconds=60)
     paid = [payment["times"] for payment in bank.payments()]
     assert paid == ([1] if await proposed.states() == ["settled"] else [])
     await assert_clean()
@@ -235,7 +235,7 @@ async def test_when_what_is_committed_has_not_been_told(
     async def all_told() -> bool:
         return await proposed.untold() == 0
 
-    await eventually(all_told, seconds=40)
+    await eventually(all_told, seconds=60)
     (order,) = await proposed.orders()
     assert await _heard(kafka, str(order["id"])) == {
         "wallet.payout_sent.v1": 1,
