@@ -5,6 +5,7 @@ The amounts it checks are computed from the calendar in `deploy/local/tests`, by
 
 import hashlib
 import random
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -46,6 +47,22 @@ async def test_every_step_goes_as_told_and_the_books_are_right(played: tuple[Sys
     _, told = played
     assert "steps went as told" in told, told
     assert "NOT CLEAN" not in told, told
+
+
+async def test_the_trace_of_an_order_leads_to_the_marks_and_to_the_budget_line(
+    played: tuple[System, str],
+) -> None:
+    system, told = played
+    (payout_id,) = re.findall(r"social-wallet trace payout (\S+)", told)
+    trace = system.command("trace", "payout", payout_id).stdout
+    for part in (
+        "ACSC",
+        "deposit 15\u202f000.00",
+        "Children of the Steppe",
+        "guardian present",
+        "device present",
+    ):
+        assert part in trace, trace
 
 
 async def test_every_record_may_come_twice(played: tuple[System, str]) -> None:

@@ -162,7 +162,7 @@ JOINED = Joined(
 
 def from_payout() -> dict[str, Any]:
     content = {"payout": ORDER, "reports": REPORTS, "run": RUN, "fund": BUDGET_LINE, "deposits": [DEPOSIT]}
-    content["items"] = [ITEM | {"charge": CHARGE, "holds": [TRACED_HOLD]}]
+    content["items"] = [ITEM | {"charge": CHARGE, "latest_charge": None, "holds": [TRACED_HOLD]}]
     return PayoutTraceView.model_validate(content | {"next": "more"}).model_dump(mode="json")
 
 

@@ -75,7 +75,9 @@ def payout(trace: Part, joined: Joined) -> Tree:
         for hold in item["holds"]:
             if hold["hold_id"] in {capture["hold_id"] for capture in item["captures"]}:
                 _hold(branch, hold, own)
-        _charge(branch, item["charge"], item["enrollment_id"], joined)
+        if item["latest_charge"]:
+            _add(branch, _charge_title(item["charge"]))
+        _charge(branch, item["latest_charge"] or item["charge"], item["enrollment_id"], joined)
     _more(lines, trace, shown)
     return tree
 

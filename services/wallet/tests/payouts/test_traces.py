@@ -115,6 +115,7 @@ async def test_a_bank_order_is_walked_back_to_the_deposit(api: ServedApi, office
         assert [(lesson["on"], lesson["verdict"]) for lesson in item["charge"]["lessons"]] == [
             (str(lesson.on), "counts") for lesson in sheet.request.lessons
         ]
+        assert item["latest_charge"] is None
         assert item["signature"]["revision"] == 1
 
 

@@ -148,11 +148,12 @@ async def _items(tx: Transaction, item_ids: Collection[UUID]) -> list[Link]:
 
 
 async def _with_charges(tx: Transaction, owed: list[Link]) -> list[Link]:
-    """The items, each with the charge that made it and the holds of its month."""
+    """The items with the charge that made each, the latest if that is another, and the holds of the month."""
     charges = {
         (row["enrollment_id"], row["month"], row["revision"]): row
         for row in await items.charges_of_items(tx, owed)
     }
+    latest = {(enrollment_id, month): row for (enrollment_id, month, _), row in charges.items()}
     months = {(item["child_id"], item["enrollment_id"], item["month"]) for item in owed}
     holds: defaultdict[tuple[UUID, str], list[Link]] = defaultdict(list)
     for hold in await items.holds(tx, months):
@@ -161,10 +162,15 @@ async def _with_charges(tx: Transaction, owed: list[Link]) -> list[Link]:
         {
             **item,
             "charge": charges[item["enrollment_id"], item["month"], item["revision"]],
+            "latest_charge": _unless_same(item, latest[item["enrollment_id"], item["month"]]),
             "holds": holds[item["enrollment_id"], item["month"]],
         }
         for item in owed
     ]
+
+
+def _unless_same(item: Link, charge: Link) -> Link | None:
+    return charge if charge["revision"] > item["revision"] else None
 
 
 async def _payouts_of(tx: Transaction, owed: Mapping[str, Sequence[Link]]) -> Mapping[str, list[Link]]:

@@ -128,5 +128,6 @@ class TracedItemView(BaseModel):
 class OrderedItemView(TracedItemView):
     """An item of an order; `amount_tiyn` is what the order pays of it. The rest is as it is now."""
 
-    charge: TracedChargeView
+    charge: Annotated[TracedChargeView, Field(description="That made it")]
+    latest_charge: Annotated[TracedChargeView | None, Field(description="If the facts have changed since")]
     holds: list[TracedHoldView]

@@ -89,9 +89,14 @@ _CAPTURES = sa.text("""
 """)
 """A late raise makes a hold of its own, named like its operation, and takes from it what the first lacks."""
 _CHARGES_OF_ITEMS = sa.text("""
-    SELECT c.* FROM charges c JOIN unnest(
+    SELECT DISTINCT c.* FROM charges c JOIN unnest(
         CAST(:enrollments AS uuid[]), CAST(:months AS text[]), CAST(:revisions AS int[])
-    ) AS wanted(enrollment_id, month, revision) USING (enrollment_id, month, revision)
+    ) AS wanted(enrollment_id, month, revision) USING (enrollment_id, month)
+    WHERE c.revision = wanted.revision OR c.revision = (
+        SELECT max(last.revision) FROM charges last WHERE last.enrollment_id = c.enrollment_id
+            AND last.month = c.month
+    )
+    ORDER BY c.revision
 """)
 _LATEST_CHARGES = sa.text("""
     SELECT c.* FROM unnest(CAST(:months AS text[])) AS wanted(month) CROSS JOIN LATERAL (
@@ -168,7 +173,7 @@ async def captures(tx: Transaction, item_ids: Collection[UUID]) -> Rows:
 
 
 async def charges_of_items(tx: Transaction, of: Rows) -> Rows:
-    """The charges that made these items."""
+    """The charges that made these items, and the latest ones of their months, earlier ones first."""
     return _with_lessons(
         await read(
             tx,
