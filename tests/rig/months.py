@@ -174,7 +174,7 @@ async def _plant_entitlements(
         )
         for one in pupils
     ]
-    rows = ({**(row := one.model_dump()), "id": row.pop("entitlement_id")} for one in told)
+    rows = ({"id": one.entitlement_id, **one.model_dump(exclude={"entitlement_id"})} for one in told)
     await _copy(database, "enrollment", "entitlements", rows)
     await _tell(database, told, now)
 
