@@ -1,10 +1,11 @@
 """Thousands of children in groups, with a month of marks: what a closing of months needs, planted in bulk.
 
-Groups are opened by their directors over HTTP. Children, their guardians, entitlements and requests for seats
-are written straight into enrollment's tables, with the events that enrollment would have told of them in its
-outbox; from there everything is real: clubs keep the seats, the wallet holds the money, enrollment confirms.
-Reports and marks are written straight into clubs' tables, as coaches, devices and guardians would have made
-them. What is not as in life: nobody told `clubs.lesson_marked`, and the IINs are random bytes.
+Groups are opened by their directors over HTTP. Children, guardians and entitlements are written straight into
+enrollment's tables and into the others' projections of them, and requests for seats into enrollment's table
+and outbox; from there everything is real: clubs keep the seats, the wallet holds the money, enrollment
+confirms, guardians are told. Reports and marks are written straight into clubs' tables, as coaches, devices
+and guardians would have made them. What is not as in life: nobody told `clubs.lesson_marked`, and IINs are
+random bytes.
 """
 
 import json
@@ -16,10 +17,10 @@ from datetime import date, datetime
 from typing import Any, NamedTuple
 from uuid import UUID, uuid5
 
-from rig.system import Person, System, sign_in
+from rig.system import SERVICES, Person, System, sign_in
 from shared.database import new_id
-from shared.events.enrollment import ChildDescribed, EntitlementDescribed, SeatRequested
-from shared.events.envelope import Event, to_headers
+from shared.events.enrollment import SeatRequested
+from shared.events.envelope import to_headers
 
 MONTH = "2026-09"
 STARTS_ON = date(2026, 9, 8)
@@ -105,7 +106,7 @@ async def ask_for_seats(system: System, group_ids: Iterable[UUID], *, seats: int
         program_id = await database.fetchval("SELECT id FROM wallet.programs WHERE name ->> 'en' = 'Load'")
         now = await database.fetchval("SELECT clock_timestamp() + shift FROM development.clock")
         await _plant_people(database, pupils, now)
-        await _plant_entitlements(database, pupils, program_id, now)
+        await _plant_entitlements(database, pupils, program_id)
         await _plant_requests(database, pupils, now)
     return pupils
 
@@ -138,45 +139,42 @@ async def _plant_people(database: Connection, pupils: Sequence[Pupil], now: date
         }
         for one in pupils
     )
-    grants = (
-        {
-            "id": uuid5(one.child_id, str(one.guardian_id)),
-            "person_id": one.guardian_id,
-            "role": "guardian",
-            "scope_kind": "child",
-            "scope_id": one.child_id,
-            "version": 1,
-            "ended": False,
-        }
-        for one in pupils
-    )
     await _copy(database, "enrollment", "children", children)
     await _copy(database, "enrollment", "guardian_links", links)
-    guarded = ({"child_id": one.child_id, "version": 1} for one in pupils)
-    await _copy(database, "enrollment", "guarded_children", guarded)
-    await _copy(database, "enrollment", "grants", grants)
-    told = (ChildDescribed(child_id=one.child_id, version=1, guardians=(one.guardian_id,)) for one in pupils)
-    await _tell(database, told, now)
+    for service in SERVICES:
+        guarded = ({"child_id": one.child_id, "version": 1} for one in pupils)
+        await _copy(database, service, "guarded_children", guarded)
+        await _copy(database, service, "grants", (_guardian(one) for one in pupils))
 
 
-async def _plant_entitlements(
-    database: Connection, pupils: Sequence[Pupil], program_id: UUID, now: datetime
-) -> None:
-    told = [
-        EntitlementDescribed(
-            child_id=one.child_id,
-            entitlement_id=new_id(),
-            program_id=program_id,
-            version=1,
-            starts_on=date.fromisoformat(f"{MONTH}-01"),
-            until=UNTIL,
-            coefficient_percent=100,
-        )
+def _guardian(pupil: Pupil) -> dict[str, object]:
+    """As `shared.security.describe_guardians` keeps it."""
+    return {
+        "id": uuid5(pupil.child_id, str(pupil.guardian_id)),
+        "person_id": pupil.guardian_id,
+        "role": "guardian",
+        "scope_kind": "child",
+        "scope_id": pupil.child_id,
+        "version": 1,
+        "ended": False,
+    }
+
+
+async def _plant_entitlements(database: Connection, pupils: Sequence[Pupil], program_id: UUID) -> None:
+    rows = [
+        {
+            "id": new_id(),
+            "version": 1,
+            "child_id": one.child_id,
+            "program_id": program_id,
+            "starts_on": date.fromisoformat(f"{MONTH}-01"),
+            "until": UNTIL,
+            "coefficient_percent": 100,
+        }
         for one in pupils
     ]
-    rows = ({"id": one.entitlement_id, **one.model_dump(exclude={"entitlement_id"})} for one in told)
-    await _copy(database, "enrollment", "entitlements", rows)
-    await _tell(database, told, now)
+    for service in ("enrollment", "wallet"):
+        await _copy(database, service, "entitlements", rows)
 
 
 async def _plant_requests(database: Connection, pupils: Sequence[Pupil], now: datetime) -> None:
@@ -217,7 +215,7 @@ async def _copy(database: Connection, service: str, table: str, rows: Iterable[M
     await database.copy_records_to_table(table, schema_name=service, columns=columns, records=records)
 
 
-async def _tell(database: Connection, events: Iterable[Event], now: datetime) -> None:
+async def _tell(database: Connection, events: Iterable[SeatRequested], now: datetime) -> None:
     """As `shared.outbox` does it."""
     rows = []
     for event in events:
