@@ -26,7 +26,7 @@ class Verdict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Verdicts:
-    """Of all lessons that can be charged; and what those that count, and these with the disputed, cost."""
+    """Of the lessons that the child had a seat for; and what those that count cost."""
 
     lessons: tuple[Verdict, ...]
     cost_tiyn: int
@@ -43,11 +43,15 @@ class PricedVerdict(NamedTuple):
 
 
 def charge(terms: Terms, facts: Facts) -> Verdicts:
-    """The verdict of each lesson that the terms cover, and what they cost together."""
+    """The verdict of each lesson that the terms cover, and what they cost together.
+
+    A lesson that the facts do not have is none of the child's: it had left by then, or had no seat yet.
+    """
     known = dict(facts.lessons)
     verdicts = tuple(
-        _judge(terms, facts, lesson, known.get(lesson.lesson_id))
+        _judge(terms, facts, lesson, known[lesson.lesson_id])
         for lesson in covered(terms.lessons, terms.covers_from, terms.covers_until)
+        if lesson.lesson_id in known
     )
     counting = sum(one.verdict == "counts" for one in verdicts)
     disputed = sum(one.verdict == "disputed" for one in verdicts)
@@ -77,8 +81,8 @@ def in_parts(amount: int, count: int) -> list[int]:
     return [part + (place < left) for place in range(count)]
 
 
-def _judge(terms: Terms, facts: Facts, lesson: Lesson, fact: LessonFacts | None) -> Verdict:
-    if fact is None or not fact.took_place:
+def _judge(terms: Terms, facts: Facts, lesson: Lesson, fact: LessonFacts) -> Verdict:
+    if not fact.took_place:
         return _no(lesson, "did_not_take_place")
     if fact.decided is not None:
         counts = fact.decided == "count"
