@@ -6,6 +6,7 @@ import httpx
 
 from rig.office import Desk, Office, SandboxBank, Sheet
 from shared.database import new_id
+from shared.security.principal import Role, ScopeKind
 from shared.testing_http import ServedApi, signed_in
 from shared.texts import LANGUAGES
 from wallet.testing import PRICE
@@ -22,7 +23,7 @@ def of(sheet: Sheet) -> dict[str, str]:
     return {"enrollment_id": str(sheet.request.enrollment_id), "month": MONTH}
 
 
-async def person(api: ServedApi, role: str, scope_kind: str, scope_id: UUID) -> UUID:
+async def person(api: ServedApi, role: Role, scope_kind: ScopeKind, scope_id: UUID) -> UUID:
     person_id = new_id()
     await api.grant(person_id, role, scope_kind, scope_id)
     return person_id
