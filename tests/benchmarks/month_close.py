@@ -93,9 +93,10 @@ async def plant(running: system.System) -> dict[int, months.Planted]:
 async def start_afresh(running: system.System) -> None:
     """New processes, in which nothing is left of what was planted."""
     for process in ("clubs-worker", "wallet-worker"):
-        before = running.pid(process)
+        pid_file = running.state / "run" / f"{process}.pid"
+        before = pid_file.read_text()
         running.kill(process)
-        while running.pid(process) == before:  # noqa: ASYNC110 - another process writes it
+        while pid_file.read_text() in {"", before}:  # noqa: ASYNC110 - another process writes it
             await asyncio.sleep(0.1)
 
 
