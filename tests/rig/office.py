@@ -135,8 +135,8 @@ class Office:
         self.providers.append(provider_id)
         return provider_id
 
-    async def owe(self, provider_id: UUID, children: int = 1) -> list[Sheet]:
-        """Months of so many children, charged and signed: due on the 18th of November."""
+    async def owe(self, provider_id: UUID, children: int = 1, *, signed: bool = True) -> list[Sheet]:
+        """Months of so many children, charged and, if said, signed: due on the 18th of November."""
         await set_clock(self.database, datetime.fromisoformat("2026-10-01T09:00:00+05:00"))
         sheets = [
             Sheet(asked(new_id(), new_id()).model_copy(update={"provider_id": provider_id}))
@@ -147,7 +147,8 @@ class Office:
         await self.deliver(*(sheet.request for sheet in sheets))
         await set_clock(self.database, datetime.fromisoformat("2026-11-06T09:00:00+05:00"))
         await self.deliver(*(sheet.closed() for sheet in sheets))
-        await self.deliver(*(sheet.signed() for sheet in sheets))
+        if signed:
+            await self.deliver(*(sheet.signed() for sheet in sheets))
         await self.go_to("2026-11-18T09:00:00+05:00")
         self.sheets += sheets
         return sheets

@@ -10,6 +10,7 @@ from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
@@ -23,6 +24,9 @@ from clubs.usecases.sheets import read_attendance
 from shared.approvals import Approvals
 from shared.clock import civil_date, civil_moment
 from shared.errors import DomainError
+
+# The last test looks at what the one before it has reached.
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("attendance_machine")]
 
 DAYS = [date(2026, 9, day) for day in (4, 7, 11, 14, 18, 21, 25, 28)]
 PUPILS = 3
