@@ -1,4 +1,4 @@
-"""A dispute at each stage of a line's way: what it stops, what it can only claim; no other line is touched."""
+"""A dispute at each stage of a line's way: what it stops or can only claim; no other line is touched."""
 
 from typing import Any
 from uuid import UUID
