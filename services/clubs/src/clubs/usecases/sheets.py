@@ -53,11 +53,11 @@ def _next_closing(group: GroupMonths, now: datetime) -> datetime | None:
 
 async def close_months(tx: Transaction, group_id: UUID) -> None:
     """Close the months of a group whose windows are over, and note when the next one is due."""
-    group = await repository.find_group_months(tx, group_id)
-    if group is None:
-        return
     if len(tx.outgoing) >= SHEETS_AT_ONCE:
         await deadlines.set(tx, kind=MONTH_CLOSES, subject_id=group_id, due_at=tx.now)
+        return
+    group = await repository.find_group_months(tx, group_id)
+    if group is None:
         return
     await repository.lock_provider(tx, group.provider_id)
     end = group.ends_on + timedelta(days=1)
