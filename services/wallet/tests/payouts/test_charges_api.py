@@ -6,7 +6,7 @@ import httpx
 
 from rig.office import Desk, Office, SandboxBank, Sheet
 from shared.database import new_id
-from shared.security.principal import Role, ScopeKind
+from shared.security import Role, ScopeKind
 from shared.testing_http import ServedApi, signed_in
 from shared.texts import LANGUAGES
 from wallet.testing import PRICE
