@@ -6,7 +6,7 @@ setting is what it is stands beside it; the numbers A1-A23 are rows of `docs/rel
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Self
@@ -97,23 +97,45 @@ async def create_topics(bootstrap: str, names: Iterable[str], *, replication: in
 async def end_offsets(bootstrap: str, topics: Collection[str]) -> dict[tuple[str, int], int]:
     """How far each partition has been written, read from outside any group."""
     consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, group_id=None)
-    await consumer.start()
+    await _start(consumer, let_go=_stop)
     try:
         partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         found = await consumer.end_offsets(partitions)
     finally:
-        await consumer.stop()
+        await _stop(consumer)
     return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
 
 @asynccontextmanager
 async def _admin(bootstrap: str) -> AsyncIterator[AIOKafkaAdminClient]:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
+    await _start(admin, let_go=AIOKafkaAdminClient.close)
     try:
         yield admin
     finally:
         await admin.close()
+
+
+async def _start(client: Any, *, let_go: Callable[[Any], Awaitable[None]]) -> None:  # noqa: ANN401 - aiokafka has no types
+    """Start a client, and let it go if that does not succeed.
+
+    A cancellation waits a while for it: aiokafka forgets the connection it is just getting in with.
+    """
+    starting = asyncio.ensure_future(client.start())
+    try:
+        await asyncio.shield(starting)
+    except BaseException:
+        await asyncio.wait({starting}, timeout=STOP_SECONDS_MAX)
+        starting.cancel()
+        await asyncio.wait({starting})
+        await let_go(client)
+        raise
+
+
+async def _stop(consumer: AIOKafkaConsumer) -> None:
+    """Leave the group, if that can be done soon."""
+    stopping = asyncio.create_task(consumer.stop())
+    await asyncio.wait({stopping}, timeout=STOP_SECONDS_MAX)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +170,7 @@ class Outlet:
             request_timeout_ms=10_000,
             metadata_max_age_ms=30_000,
         )
-        try:
-            await producer.start()
-        except BaseException:
-            await _abandon(producer)
-            raise
+        await _start(producer, let_go=_abandon)
         return cls(producer)
 
     async def send(self, messages: Sequence[Message]) -> None:
@@ -218,14 +236,16 @@ class Log:
         cls, bootstrap: str, *, group: str, topics: Collection[str], positions: dict[tuple[str, int], int]
     ) -> Self:
         """Join the group. A partition that comes or goes is removed from `positions`; no more is done."""
+        async with _admin(bootstrap) as admin:
+            cluster_id = (await admin.describe_cluster())["cluster_id"]
         consumer = AIOKafkaConsumer(
             bootstrap_servers=bootstrap,
             group_id=group,
             enable_auto_commit=False,  # A1
             auto_offset_reset="earliest",  # A1; positions are sought right after, gaps are looked for
             max_poll_records=500,
-            fetch_max_bytes=4 << 20,  # A18: what is prefetched is thrown away by a seek
-            max_partition_fetch_bytes=1 << 20,  # more than any record of ours
+            fetch_max_bytes=1 << 20,  # A18: what is prefetched is thrown away by a seek,
+            max_partition_fetch_bytes=64 << 10,  # and what comes later waits behind it
             session_timeout_ms=10_000,  # a killed worker's partitions move soon
             heartbeat_interval_ms=3_000,
             rebalance_timeout_ms=20_000,  # A20: below the 40 s of a request
@@ -233,9 +253,7 @@ class Log:
             metadata_max_age_ms=30_000,
         )
         consumer.subscribe(topics=list(topics), listener=OnMove(positions))
-        async with _admin(bootstrap) as admin:
-            cluster_id = (await admin.describe_cluster())["cluster_id"]
-        await consumer.start()
+        await _start(consumer, let_go=_stop)
         return cls(consumer, cluster_id)
 
     async def read(self) -> dict[tuple[str, int], list[Record]]:
@@ -275,9 +293,7 @@ class Log:
         await self._consumer.commit({TopicPartition(*one): offset for one, offset in offsets.items()})
 
     async def close(self) -> None:
-        """Leave the group, if that can be done soon."""
-        closing = asyncio.create_task(self._consumer.stop())
-        await asyncio.wait({closing}, timeout=STOP_SECONDS_MAX)
+        await _stop(self._consumer)
 
 
 class OnMove(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
