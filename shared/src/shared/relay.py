@@ -27,8 +27,8 @@ OUTLET_SECONDS_MAX = 24 * 3600  # A22: a producer's sequence must not wrap
 RELAYED = Counter("outbox_relayed_total", "Events that Kafka acknowledged", registry=registry)
 RESTARTS = Counter("outbox_relay_restarts_total", "Times it began again after an error", registry=registry)
 
-PASSING = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
-"""What a restart of the relay can heal; anything else ends the worker, loudly."""
+HEALED_BY_RESTART = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+"""Anything else ends the worker, loudly."""
 
 log = structlog.get_logger()
 
@@ -59,13 +59,7 @@ class Relay:
         while True:
             try:
                 await self._carry_until_error()
-            except (
-                KafkaError,
-                TimeoutError,
-                OSError,
-                asyncpg.PostgresError,
-                asyncpg.InterfaceError,
-            ) as error:
+            except HEALED_BY_RESTART as error:
                 RESTARTS.inc()
                 log.warning("relay_restarts", error=type(error).__name__)
             await asyncio.sleep(RESTART_SECONDS)
