@@ -6,12 +6,13 @@ from uuid import UUID
 import pytest
 import sqlalchemy as sa
 
-from shared import deadlines
+from shared import deadlines, outbox
 from shared.consumer import EventRouter
 from shared.database import Transaction, new_id
 from shared.edge import Edge
 from shared.testing import Database, set_clock
-from shared.timekeeper import Timekeeper
+from shared.testing_line import event_type
+from shared.timekeeper import EVENTS_ENOUGH, Timekeeper
 
 MORNING = datetime(2026, 9, 20, 4, 0, tzinfo=UTC)
 
@@ -80,6 +81,22 @@ async def test_a_handler_may_set_its_deadline_anew(at_nine: Edge) -> None:
     async with at_nine.transaction() as tx:
         left = (await tx.execute(sa.select(deadlines.deadlines))).one()
     assert left.due_at == MORNING + timedelta(days=30)
+
+
+async def test_a_transaction_ends_when_it_has_told_enough(at_nine: Edge) -> None:
+    router = EventRouter()
+    told = event_type("sample.events", "happened")
+
+    @router.on_deadline("closes")
+    async def on_closes(tx: Transaction, subject_id: UUID, _: datetime) -> None:
+        for number in range(EVENTS_ENOUGH // 2):
+            outbox.publish(tx, told(thing=str(subject_id), number=number))
+
+    async with at_nine.transaction() as tx:
+        for _ in range(3):
+            await deadlines.set(tx, kind="closes", subject_id=new_id(), due_at=MORNING)
+    keeper = Timekeeper(at_nine, router)
+    assert [await keeper.once() for _ in range(3)] == [2, 1, 0]
 
 
 async def test_two_workers_do_not_act_on_deadlines_at_once(at_nine: Edge) -> None:

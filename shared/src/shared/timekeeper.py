@@ -12,6 +12,8 @@ from shared.retrying import is_passing, until_it_passes
 
 POLL_SECONDS = 0.5
 DEADLINES_MAX = 100
+EVENTS_ENOUGH = 250
+"""After so many events a transaction ends and lets go of its locks: many things are due at the same moment."""
 
 log = structlog.get_logger()
 
@@ -30,21 +32,24 @@ class Timekeeper:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def once(self) -> int:
-        """Act on what is due now; how many there were. One that fails is postponed and holds up no other."""
+        """Act on what is due now; how many were acted on. One that fails is postponed and holds up no other."""
         try:
-            return await self._act(limit=DEADLINES_MAX)
+            return await self._act()
         except Exception as error:
             if is_passing(error):
                 raise
         return await self._act_one_by_one()
 
-    async def _act(self, *, limit: int) -> int:
+    async def _act(self) -> int:
+        acted_on = []
         async with self._edge.transaction() as tx:
-            found = await deadlines.due(tx, list(self._handlers), limit=limit)
-            for one in found:
+            for one in await deadlines.due(tx, list(self._handlers), limit=DEADLINES_MAX):
                 await self._handlers[one.kind](tx, one.subject_id, one.due_at)
-            await deadlines.settle(tx, found)
-        return len(found)
+                acted_on.append(one)
+                if len(tx.outgoing) >= EVENTS_ENOUGH:
+                    break
+            await deadlines.settle(tx, acted_on)
+        return len(acted_on)
 
     async def _act_one_by_one(self) -> int:
         async with self._edge.transaction() as tx:

@@ -25,9 +25,6 @@ from shared.security import Principal
 
 MONTH_CLOSES = "month_closes"
 SEAT_CLOSES = "seat_closes"
-SHEETS_AT_ONCE = 250
-"""All groups are due at the same moment. After so many sheets the locks of their providers are let go of, for
-which disputes wait; the other groups come next."""
 
 
 async def expect_closing(tx: Transaction, group_id: UUID) -> None:
@@ -53,9 +50,6 @@ def _next_closing(group: GroupMonths, now: datetime) -> datetime | None:
 
 async def close_months(tx: Transaction, group_id: UUID) -> None:
     """Close the months of a group whose windows are over, and note when the next one is due."""
-    if len(tx.outgoing) >= SHEETS_AT_ONCE:
-        await deadlines.set(tx, kind=MONTH_CLOSES, subject_id=group_id, due_at=tx.now)
-        return
     group = await repository.find_group_months(tx, group_id)
     if group is None:
         return
