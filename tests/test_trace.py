@@ -10,7 +10,7 @@ from rig.collector import Collector, Span
 from rig.system import System
 from shared.testing import eventually
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
 
 WAY = [
     ("enrollment", "POST /v1/enrollments"),
