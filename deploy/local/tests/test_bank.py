@@ -5,13 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
 import pytest
 
-from local.servers import free_ports
+from local.layout import Layout
+from local.testing import outside
 
 pytestmark = pytest.mark.servers
 IBAN = "KZ64722S000001234567"
@@ -23,55 +23,27 @@ ORDER = """<?xml version="1.0"?>
 </CdtTrfTxInf></PmtInf></CstmrCdtTrfInitn></Document>"""
 
 
-@contextmanager
-def running(folder: Path) -> Iterator[httpx.Client]:
-    port, smtp_port = free_ports(2)
-    told = {
-        "SW_ENVIRONMENT": "development",
-        "SW_PORT": str(port),
-        "SW_SMTP_PORT": str(smtp_port),
-        "SW_STORE": str(folder / "store.sqlite"),
-    }
-    with (
-        subprocess.Popen([sys.executable, "-m", "local.outside"], env=os.environ | told) as process,
-        httpx.Client(base_url=f"http://127.0.0.1:{port}/bank", trust_env=False) as http,
-    ):
-        try:
-            deadline = time.monotonic() + 30
-            while True:
-                try:
-                    http.get("/payments").raise_for_status()
-                except httpx.TransportError:
-                    assert time.monotonic() < deadline
-                    time.sleep(0.1)
-                else:
-                    break
-            yield http
-        finally:
-            process.terminate()
-
-
 @pytest.fixture(scope="module")
 def bank(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
-    with running(tmp_path_factory.mktemp("bank")) as http:
-        yield http
+    with outside(tmp_path_factory.mktemp("bank") / "store.sqlite") as world:
+        yield world.http
 
 
 def behave(bank: httpx.Client, behavior: str, **more: object) -> None:
-    bank.put("/behavior", json={"iban": IBAN, "behavior": behavior, **more}).raise_for_status()
+    bank.put("/bank/behavior", json={"iban": IBAN, "behavior": behavior, **more}).raise_for_status()
 
 
 def send(bank: httpx.Client, msg_id: str, *, day: str = "2999-01-01") -> httpx.Response:
-    return bank.post("/payments", content=ORDER.format(msg_id=msg_id, day=day))
+    return bank.post("/bank/payments", content=ORDER.format(msg_id=msg_id, day=day))
 
 
 def statuses(bank: httpx.Client, msg_id: str) -> list[str]:
-    reports = bank.get(f"/payments/{msg_id}/reports").raise_for_status().json()["reports"]
+    reports = bank.get(f"/bank/payments/{msg_id}/reports").raise_for_status().json()["reports"]
     return [report.partition("<TxSts>")[2].partition("<")[0] for report in reports]
 
 
 def times(bank: httpx.Client, msg_id: str) -> int:
-    found = bank.get("/payments").json()["items"]
+    found = bank.get("/bank/payments").json()["items"]
     return sum(payment["times"] for payment in found if payment["msg_id"] == msg_id)
 
 
@@ -123,7 +95,7 @@ def test_it_can_change_its_mind_about_what_it_has(bank: httpx.Client) -> None:
 def test_it_takes_an_order_and_says_that_it_never_heard_of_it(bank: httpx.Client) -> None:
     behave(bank, "never")
     assert send(bank, "d").status_code == 202
-    answer = bank.get("/payments/d/reports")
+    answer = bank.get("/bank/payments/d/reports")
     assert (answer.status_code, answer.json()["detail"]) == (404, {"code": "msg_id_unknown", "msg_id": "d"})
 
 
@@ -151,14 +123,26 @@ def test_an_order_of_a_day_that_is_over_is_refused(bank: httpx.Client) -> None:
     "document", ["", "<Document", ORDER.replace("pain.001", "pain.008"), "<!DOCTYPE a><a/>"]
 )
 def test_what_is_no_order_is_refused(bank: httpx.Client, document: str) -> None:
-    assert bank.post("/payments", content=document).status_code == 400
+    assert bank.post("/bank/payments", content=document).status_code == 400
 
 
 def test_it_forgets_nothing_when_it_is_started_again(tmp_path: Path) -> None:
-    with running(tmp_path) as bank:
-        behave(bank, "reject")
-        send(bank, "h")
-    with running(tmp_path) as bank:
-        assert statuses(bank, "h") == ["RJCT"]
-        assert [send(bank, one).status_code for one in "hi"] == [409, 202]
-        assert statuses(bank, "i") == ["RJCT"]
+    store = tmp_path / "store.sqlite"
+    with outside(store) as world:
+        behave(world.http, "reject")
+        send(world.http, "h")
+    with outside(store) as world:
+        assert statuses(world.http, "h") == ["RJCT"]
+        assert [send(world.http, one).status_code for one in "hi"] == [409, 202]
+        assert statuses(world.http, "i") == ["RJCT"]
+
+
+def test_it_forgets_everything_at_a_reset_of_the_system(tmp_path: Path) -> None:
+    (program,) = (one for one in Layout().programs() if one.name == "outside")
+    with outside(tmp_path / Path(program.environment["SW_STORE"]).name) as world:
+        behave(world.http, "reject")
+        send(world.http, "k")
+    assert list(tmp_path.glob("*.sqlite*"))
+    told = {"SW_STATE": str(tmp_path)}
+    subprocess.run([sys.executable, "-m", "local.main", "reset"], env=os.environ | told, check=True)
+    assert list(tmp_path.glob("*.sqlite*")) == []

@@ -5,17 +5,16 @@ import os
 import smtplib
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from email.message import EmailMessage
-from typing import Any, NamedTuple
+from typing import Any
 
 import httpx
 import pytest
 
 from local import people
 from local.population import CHILDREN
-from local.servers import free_ports
+from local.testing import World, outside
 from shared.security.keys import IssuerKeys
 from shared.security.tokens import TokenVerifier
 
@@ -23,42 +22,10 @@ pytestmark = pytest.mark.servers
 CHILD = CHILDREN[0]
 
 
-class World(NamedTuple):
-    """Where it answers."""
-
-    url: str
-    smtp_port: int
-    http: httpx.Client
-
-
 @pytest.fixture(scope="module")
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
-    port, smtp_port = free_ports(2)
-    told = {"SW_ENVIRONMENT": "development", "SW_PORT": str(port), "SW_SMTP_PORT": str(smtp_port)}
-    store = {"SW_STORE": str(tmp_path_factory.mktemp("outside") / "store.sqlite")}
-    url = f"http://127.0.0.1:{port}"
-    command = [sys.executable, "-m", "local.outside"]
-    with (
-        subprocess.Popen(command, env=os.environ | told | store) as process,  # noqa: S603 - our own
-        httpx.Client(base_url=url, trust_env=False) as http,
-    ):
-        try:
-            _wait_until_ready(http)
-            yield World(url, smtp_port, http)
-        finally:
-            process.terminate()
-
-
-def _wait_until_ready(http: httpx.Client) -> None:
-    deadline = time.monotonic() + 30
-    while True:
-        try:
-            http.get("/readyz").raise_for_status()
-        except httpx.TransportError:
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
-        else:
-            return
+    with outside(tmp_path_factory.mktemp("outside") / "store.sqlite") as running:
+        yield running
 
 
 def token(world: World, login: str) -> str:

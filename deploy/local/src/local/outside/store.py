@@ -1,9 +1,8 @@
-"""What the outside world remembers: signing keys and messages. One SQLite file of its own."""
+"""What issuer and catchers remember: signing keys and messages."""
 
 import json
 import sqlite3
 import time
-from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 _TABLES = """
@@ -37,14 +36,9 @@ class Message(NamedTuple):
 class Store:
     """Short statements on a local file: called from the event loop without a thread."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.executescript(_TABLES)
-
-    def close(self) -> None:
-        self._database.close()
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.executescript(_TABLES)
 
     def signing_keys(self) -> list[dict[str, Any]]:
         """Private JWKs, oldest first."""

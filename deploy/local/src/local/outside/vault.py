@@ -1,7 +1,6 @@
-"""What the sandbox bank remembers, in a file of its own: orders that reached it, and how it is to behave."""
+"""What the sandbox bank remembers: orders that reached it, and how it is to behave."""
 
 import sqlite3
-from pathlib import Path
 from typing import NamedTuple
 
 _TABLES = """
@@ -42,14 +41,9 @@ class Payment(NamedTuple):
 class Vault:
     """Short statements on a local file: called from the event loop without a thread."""
 
-    def __init__(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._database = sqlite3.connect(path, isolation_level=None)
-        self._database.execute("PRAGMA journal_mode = WAL")
-        self._database.executescript(_TABLES)
-
-    def close(self) -> None:
-        self._database.close()
+    def __init__(self, database: sqlite3.Connection) -> None:
+        self._database = database
+        database.executescript(_TABLES)
 
     def take(self, payment: Payment) -> bool:
         """Keep it for good; False if an order of this id has been taken before."""
