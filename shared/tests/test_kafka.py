@@ -3,10 +3,12 @@
 import asyncio
 import gc
 from collections.abc import Coroutine
+from uuid import uuid4
 
 import pytest
 
-from shared.kafka import Log, Outlet, create_topics
+from shared.kafka import Log, Message, Outlet, Record, create_topics
+from shared.testing import eventually
 
 
 async def _canceled_after(seconds: float, opening: Coroutine[None, None, Outlet | Log]) -> None:
@@ -28,3 +30,21 @@ async def test_a_client_canceled_while_it_starts_leaves_nothing_open(kafka: str,
         milliseconds / 1000, Log.open(kafka, group="canceled", topics=["test.canceled"], positions={})
     )
     gc.collect()  # what was left open warns when it goes, and a warning is an error
+
+
+async def test_records_larger_than_what_is_fetched_at_once_arrive(kafka: str) -> None:
+    topic = f"test.{uuid4().hex}"
+    await create_topics(kafka, [topic])
+    outlet = await Outlet.open(kafka)
+    await outlet.send([Message(topic, f"key-{number % 6}", {}, b"x" * 200_000) for number in range(18)])
+    await outlet.close()
+    log = await Log.open(kafka, group=topic, topics=[topic], positions={})
+    arrived: list[Record] = []
+
+    async def all_of_them() -> bool:
+        for records in (await log.read()).values():
+            arrived.extend(records)
+        return len(arrived) == 18
+
+    await eventually(all_of_them, seconds=20)
+    await log.close()
