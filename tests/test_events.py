@@ -116,6 +116,45 @@ class TestSample:
             with pytest.raises(ValidationError):
                 catalog[type_].model_validate_json(json.dumps(less), extra="ignore")
 
+    def test_is_unreadable_with_a_day_that_nobody_can_reckon_with(self, type_: str) -> None:
+        sample = SAMPLES[type_]
+        for headers, value in _out_of_the_calendar(sample):
+            with pytest.raises(ValueError):  # noqa: PT011 - as pydantic words it
+                to_envelope(
+                    headers, topic=sample["topic"], key=sample["key"], value=json.dumps(value).encode()
+                )
+
+
+EXTREMES = (
+    (re.compile(r"\d{4}-\d{2}"), ("0000-01", "0001-01", "1999-12", "9999-12", "20٢6-09")),
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), ("0001-01-01", "9999-12-31")),
+    (
+        re.compile(r"\d{4}-\d{2}-\d{2}T.*"),
+        ("0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00", "2026-09-14T09:00:00"),
+    ),
+)
+
+
+def _out_of_the_calendar(sample: Json) -> Iterator[tuple[Json, Json]]:
+    """The record with one value replaced: each day, moment and month by extreme ones."""
+    for value in _spoiled(sample["value"]):
+        yield sample["headers"], value
+    for time in EXTREMES[-1][1]:
+        yield sample["headers"] | {"ce_time": time}, sample["value"]
+
+
+def _spoiled(value: Any) -> Iterator[Any]:  # noqa: ANN401 - any JSON
+    match value:
+        case dict():
+            for name, one in value.items():
+                yield from (value | {name: worse} for worse in _spoiled(one))
+        case list():
+            for place, one in enumerate(value):
+                yield from ([*value[:place], worse, *value[place + 1 :]] for worse in _spoiled(one))
+        case str():
+            for shape, extremes in EXTREMES:
+                yield from extremes if shape.fullmatch(value) else ()
+
 
 @pytest.mark.parametrize("type_", catalog)
 def test_no_event_can_carry_data_of_a_person_or_free_text(type_: str) -> None:

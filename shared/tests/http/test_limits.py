@@ -11,6 +11,8 @@ import httpx
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
+from shared.clock import civil_date, civil_moment, first_day, next_month
+from shared.events.envelope import Month
 from shared.http import Day, limits
 from shared.testing_http import ServedApi
 
@@ -105,6 +107,18 @@ def test_a_day_is_written_in_one_way(written: object) -> None:
     assert day.validate_python("2026-09-14") == date(2026, 9, 14)
     with pytest.raises(ValidationError):
         day.validate_python(written)
+
+
+@pytest.mark.parametrize(
+    "written", ["0000-01", "0001-01", "1999-12", "2200-01", "9999-12", "20٢6-09", "2026-9", "2026-09\n"]
+)
+def test_a_month_is_one_whose_days_can_be_reckoned_with(written: str) -> None:
+    month = TypeAdapter[str](Month)
+    for first_or_last in ("2000-01", "2199-12"):
+        after = first_day(next_month(month.validate_python(first_or_last)))
+        assert civil_date(civil_moment(after)) == after
+    with pytest.raises(ValidationError):
+        month.validate_python(written)
 
 
 @pytest.mark.parametrize("title", ["Әлия Ғабитқызы Қ Ң Ө Ұ Ү Һ І", "О'Коннор", "🤖 robotics", "e\u0301tude"])

@@ -1,13 +1,12 @@
 """What clubs tells of what happened: lessons held, who says who was there, sheets, statements, disputes."""
 
-from datetime import date
 from typing import Annotated, ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.events.clubs import CLUBS_EVENTS
-from shared.events.envelope import Event, Instant, Month, Part
+from shared.events.envelope import Day, Event, Instant, Month, Part
 
 STATEMENT_LINES_MAX = 500
 """Of one `clubs.statement_signed`; a longer statement is told in several."""
@@ -41,7 +40,7 @@ class LessonMarked(Event):
     topic: ClassVar[str] = CLUBS_EVENTS
     lesson_id: UUID
     group_id: UUID
-    on: date
+    on: Day
     source: Source
     took_place: bool
     children: tuple[ChildMarked, ...] = Field(max_length=1000)
@@ -59,7 +58,7 @@ class LessonFacts(Part):
     """All that is known about one child at one planned lesson. Whether it counts is not said here."""
 
     lesson_id: UUID
-    on: date
+    on: Day
     took_place: bool
     statements: tuple[Statement, ...] = Field(max_length=20)
     excused: bool = Field(description="An absence that the provider accepted covers the day")
@@ -140,7 +139,7 @@ class DisputeEvent(Event):
     group_id: UUID
     provider_id: UUID
     lesson_id: UUID
-    on: date
+    on: Day
 
     @property
     def key(self) -> str:

@@ -1,12 +1,12 @@
 """What clubs tells of what is offered: providers, staff, groups, lessons, and what becomes of a seat."""
 
-from datetime import date, time
+from datetime import time
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.envelope import Code, Event, Instant, Month, Part, Tiyn
+from shared.events.envelope import Code, Day, Event, Instant, Month, Part, Tiyn
 
 CLUBS_EVENTS = "clubs.events"
 
@@ -33,7 +33,7 @@ class SeatReserved(SeatEvent):
 
     type: ClassVar[str] = "clubs.seat_reserved.v1"
     attempt: int = Field(ge=1)
-    starts_on: date
+    starts_on: Day
 
 
 class SeatQueued(SeatEvent):
@@ -50,7 +50,7 @@ class SeatOffered(SeatEvent):
     type: ClassVar[str] = "clubs.seat_offered.v1"
     attempt: int = Field(ge=1)
     offer_id: UUID
-    starts_on: date
+    starts_on: Day
     until: Instant
 
 
@@ -66,7 +66,7 @@ class SeatWithdrawn(SeatEvent):
     """The seat ends on a day although the child did not leave: group closed, capacity cut and the like."""
 
     type: ClassVar[str] = "clubs.seat_withdrawn.v1"
-    on: date
+    on: Day
     code: Code
 
 
@@ -138,8 +138,8 @@ class GroupDescribed(Event):
     age_to: int = Field(ge=0, le=18, description="Last year of age, inclusive")
     schedule: tuple[WeeklyLesson, ...]
     coaches: tuple[UUID, ...]
-    starts_on: date
-    ends_on: date = Field(description="Last day")
+    starts_on: Day
+    ends_on: Day = Field(description="Last day")
     closed: bool = False
 
     @property
@@ -151,7 +151,7 @@ class DatedLesson(Part):
     """One lesson of a group."""
 
     lesson_id: UUID
-    on: date
+    on: Day
     starts_at: Instant
     ends_at: Instant
 

@@ -1,12 +1,11 @@
 """What enrollment tells: who people are to each other, what it asks for, and what became of an enrollment."""
 
-from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
-from shared.events.envelope import Code, Event, Instant, Month, Part, Tiyn
+from shared.events.envelope import Code, Day, Event, Instant, Month, Part, Tiyn
 
 ENROLLMENT_EVENTS = "enrollment.events"
 
@@ -32,7 +31,7 @@ class SeatRequested(EnrollmentEvent):
     enrollment_id: UUID
     group_id: UUID
     attempt: int = Field(ge=1)
-    starts_on: date
+    starts_on: Day
     priority: int = Field(ge=0, description="By social category; a larger one is served first")
     requested_at: Instant
 
@@ -45,7 +44,7 @@ class PlannedLesson(Part):
     """One dated lesson of a group's plan."""
 
     lesson_id: UUID
-    on: date
+    on: Day
 
 
 class FundingRequested(EnrollmentEvent):
@@ -59,8 +58,8 @@ class FundingRequested(EnrollmentEvent):
     enrollment_id: UUID
     month: Month
     attempt: int = Field(ge=1)
-    covers_from: date
-    covers_until: date | None = Field(default=None, description="First day not covered")
+    covers_from: Day
+    covers_until: Day | None = Field(default=None, description="First day not covered")
     provider_id: UUID
     group_id: UUID
     direction: Code
@@ -79,7 +78,7 @@ class Confirmed(EnrollmentEvent):
     enrollment_id: UUID
     group_id: UUID
     provider_id: UUID
-    starts_on: date
+    starts_on: Day
     month: Month
 
 
@@ -110,7 +109,7 @@ class Ended(EnrollmentEvent):
     about_money: ClassVar[bool] = True
     enrollment_id: UUID
     group_id: UUID
-    on: date
+    on: Day
     code: Code
 
 
@@ -123,7 +122,7 @@ class MonthUnfunded(EnrollmentEvent):
     month: Month
     code: Code
     missing_tiyn: Tiyn
-    grace_ends_on: date
+    grace_ends_on: Day
 
 
 class ChildDescribed(EnrollmentEvent):
@@ -143,8 +142,8 @@ class EntitlementDescribed(EnrollmentEvent):
     entitlement_id: UUID
     program_id: UUID
     version: int = Field(ge=1)
-    starts_on: date
-    until: date = Field(description="Last day")
+    starts_on: Day
+    until: Day = Field(description="Last day")
     coefficient_percent: int = Field(ge=1, le=1000, description="100 is the plain rate")
 
 

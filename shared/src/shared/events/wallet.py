@@ -1,13 +1,12 @@
 """What wallet tells: programs and funds, what became of requests, what a month costs, who is paid."""
 
-from datetime import date
 from typing import ClassVar, Literal
 from uuid import UUID
 
 from pydantic import Field
 
 from shared.events.clubs import Names
-from shared.events.envelope import Code, Event, Month, Part, Tiyn
+from shared.events.envelope import Code, Day, Event, Month, Part, Tiyn
 
 WALLET_EVENTS = "wallet.events"
 WALLET_RUNS = "wallet.runs"
@@ -93,7 +92,7 @@ class LessonVerdict(Part):
     """Whether a lesson is paid, and why."""
 
     lesson_id: UUID
-    on: date
+    on: Day
     verdict: Literal["counts", "does_not_count", "disputed"]
     code: Code = Field(description="Why: by which evidence, or what is missing")
 
@@ -217,8 +216,8 @@ class ProgramDescribed(Event):
     region_id: UUID
     name: Names
     directions: tuple[Code, ...] = Field(description="Empty: every direction")
-    starts_on: date
-    ends_on: date = Field(description="Last day")
+    starts_on: Day
+    ends_on: Day = Field(description="Last day")
     clubs_per_child_max: int = Field(ge=1)
     asks_from_day: int = Field(ge=1, le=28, description="Day on which money for the next month is asked")
     grace_ends_on_day: int = Field(
@@ -242,7 +241,7 @@ class FundDescribed(Event):
     program_id: UUID
     name: Names
     mode: Literal["ahead", "on_hold"]
-    last_capture_on: date
+    last_capture_on: Day
 
     @property
     def key(self) -> str:
