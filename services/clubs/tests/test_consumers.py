@@ -10,7 +10,7 @@ import sqlalchemy as sa
 
 from clubs.consumers import refuse_seat
 from clubs.main import service as clubs
-from clubs.usecases.groups import NewGroup, close_group, open_group
+from clubs.usecases.groups import NewGroup, close_group, open_group, read_lessons
 from clubs.usecases.seats import accept_offer, read_queue, read_seat
 from shared.consumer import Dropped
 from shared.database import new_id
@@ -59,6 +59,17 @@ def guardian_of(child_id: UUID) -> Principal:
 async def told(edge: Edge) -> list[Event]:
     """What was told of seats so far."""
     return [event for event in await published(edge) if isinstance(event, events.SeatEvent)]
+
+
+async def plans_told(edge: Edge) -> list[events.GroupMonthPlanned]:
+    """What was told of planned months so far."""
+    return [event for event in await published(edge) if isinstance(event, events.GroupMonthPlanned)]
+
+
+async def days_left(edge: Edge, group_id: UUID, month: str) -> list[int]:
+    """The days of the lessons that anyone finds in a group's month."""
+    async with edge.transaction() as tx:
+        return [lesson.meeting.on.day for lesson in (await read_lessons(tx, group_id, month)).lessons]
 
 
 async def is_clean(edge: Edge) -> bool:
@@ -182,7 +193,7 @@ async def test_each_new_month_plans_one_more(
         group_id = await open_group(tx, director, new_group)
     await set_clock(database, datetime.fromisoformat("2026-09-30T18:00:00Z"))
     assert await Timekeeper(edge, clubs.events).once() == 0
-    plans = [event for event in await published(edge) if isinstance(event, events.GroupMonthPlanned)]
+    plans = await plans_told(edge)
     assert [plan.month for plan in plans] == ["2026-09", "2026-10", "2026-11", "2026-12"]
     assert {plan.group_id for plan in plans} == {group_id}
     assert await is_clean(edge)
@@ -196,7 +207,7 @@ async def test_planning_goes_on_to_the_last_month_even_after_months_asleep(
     for moment in ("2026-10-01T01:00:00Z", "2027-01-20T01:00:00Z"):
         await set_clock(database, datetime.fromisoformat(moment))
         await Timekeeper(edge, clubs.events).once()
-    plans = [event.month for event in await published(edge) if isinstance(event, events.GroupMonthPlanned)]
+    plans = [plan.month for plan in await plans_told(edge)]
     assert plans == ["2026-09", "2026-10", "2026-11", "2026-12", "2027-01", "2027-02", "2027-03", "2027-04"]
     assert await is_clean(edge)
 
@@ -229,9 +240,40 @@ async def test_closing_a_group_withdraws_seats_and_lessons_and_refuses_the_queue
     assert isinstance(group, events.GroupDescribed)
     assert (group.closed, group.ends_on, group.version) == (True, date(2026, 11, 14), 2)
     assert isinstance(november, events.GroupMonthPlanned)
-    assert [lesson.on.day for lesson in november.lessons] == [2, 6, 9, 13]
+    assert [lesson.on.day for lesson in november.lessons] == [2, 6, 9, 13, 16, 20, 23, 27, 30]
     assert isinstance(december, events.GroupMonthPlanned)
     assert (december.lessons, december.version) == ((), 2)
+    assert await days_left(edge, group_id, "2026-11") == [2, 6, 9, 13]
+    assert await days_left(edge, group_id, "2026-12") == []
+    assert await is_clean(edge)
+
+
+async def test_a_month_is_priced_by_all_its_lessons_however_often_the_group_is_closed(
+    edge: Edge, director: Principal, group_id: UUID
+) -> None:
+    (planned,) = [plan for plan in await plans_told(edge) if plan.month == "2026-10"]
+    for day, left in ((20, [2, 5, 9, 12, 16, 19]), (6, [2, 5]), (1, [])):
+        async with edge.transaction() as tx:
+            await close_group(tx, director, group_id, date(2026, 10, day))
+        *_, latest = [plan for plan in await plans_told(edge) if plan.month == "2026-10"]
+        assert latest.lessons == (planned.lessons if left else ())
+        assert await days_left(edge, group_id, "2026-10") == left
+    assert await is_clean(edge)
+
+
+async def test_closing_in_a_month_that_is_not_planned_yet_plans_the_whole_of_it(
+    edge: Edge, database: Database, director: Principal, new_group: NewGroup
+) -> None:
+    async with edge.transaction() as tx:
+        group_id = await open_group(tx, director, replace(new_group, ends_on=date(2027, 5, 25)))
+    async with edge.transaction() as tx:
+        await close_group(tx, director, group_id, date(2027, 2, 9))
+    await set_clock(database, datetime.fromisoformat("2027-01-01T01:00:00Z"))
+    await Timekeeper(edge, clubs.events).once()
+    plans = {plan.month: plan for plan in await plans_told(edge)}
+    assert list(plans) == ["2026-09", "2026-10", "2026-11", "2026-12", "2027-02", "2027-01"]
+    assert [lesson.on.day for lesson in plans["2027-02"].lessons] == [1, 5, 8, 12, 15, 19, 22, 26]
+    assert await days_left(edge, group_id, "2027-02") == [1, 5, 8]
     assert await is_clean(edge)
 
 
@@ -247,19 +289,23 @@ async def test_a_childs_guardians_are_those_of_its_latest_state(
         assert (await principal_of(tx, father)).scopes("guardian") == frozenset()
 
 
-async def test_republishing_tells_every_fact_again(
+async def test_republishing_tells_every_fact_again_as_it_is_now(
     edge: Edge, director: Principal, new_group: NewGroup
 ) -> None:
     async with edge.transaction() as tx:
+        closed_id = await open_group(tx, director, new_group)
         await open_group(tx, director, new_group)
-    first = await published(edge)
+    async with edge.transaction() as tx:
+        await close_group(tx, director, closed_id, date(2026, 10, 20))
+    told = await published(edge)
     async with edge.transaction() as tx:
         for republish in clubs.republish.values():
             after = await republish(tx, None)
             while after is not None:
                 after = await republish(tx, after)
-    again = (await published(edge))[len(first) :]
-    assert sorted(map(repr, again)) == sorted(map(repr, first))
+    again = (await published(edge))[len(told) :]
+    latest = {(event.type, event.subject): event for event in told}
+    assert sorted(map(repr, again)) == sorted(map(repr, latest.values()))
 
 
 async def test_the_queue_is_read_in_its_published_order(

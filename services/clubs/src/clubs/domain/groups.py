@@ -124,8 +124,8 @@ def _length(lesson: Weekly) -> timedelta:
     return datetime.combine(date.min, lesson.ends_at) - datetime.combine(date.min, lesson.starts_at)
 
 
-def months_to_plan(group: Group, *, today: date, planned: frozenset[str] = frozenset()) -> tuple[str, ...]:
-    """The months that should be planned by now and are not: from the first that still matters to three ahead.
+def months_to_plan(group: Group, *, today: date) -> tuple[str, ...]:
+    """The months that should be planned by now: from the first that still matters to three ahead.
 
     A group that starts far off is planned from its start on, so that a child can enroll before.
     """
@@ -137,7 +137,7 @@ def months_to_plan(group: Group, *, today: date, planned: frozenset[str] = froze
             break
         months.append(month)
         month = next_month(month)
-    return tuple(month for month in months if month not in planned)
+    return tuple(months)
 
 
 def next_planning(group: Group, *, today: date) -> datetime | None:

@@ -63,6 +63,9 @@ _OFFERINGS = {
         AND NOT EXISTS (SELECT FROM deadlines WHERE kind = 'months_due' AND subject_id = groups.id)""",
     "lessons_are_in_their_month": """
         SELECT id FROM lessons WHERE to_char(held_on, 'YYYY-MM') <> month""",
+    "lessons_are_left_until_the_last_day": """
+        SELECT lessons.id FROM lessons JOIN groups ON groups.id = lessons.group_id
+        WHERE canceled <> (held_on > ends_on)""",
 }
 
 _ATTENDANCE = {

@@ -21,6 +21,8 @@ class Lesson:
 
     id: UUID
     meeting: Meeting
+    canceled: bool = False
+    """Taken out by the group's closing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +33,12 @@ class Month:
     month: str
     version: int
     lessons: tuple[Lesson, ...]
+    """All that were ever planned."""
+
+    @property
+    def left(self) -> tuple[Lesson, ...]:
+        """Those that are not canceled."""
+        return tuple(lesson for lesson in self.lessons if not lesson.canceled)
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +197,7 @@ async def add_months(tx: Transaction, months: Sequence[Month]) -> None:
             "held_on": lesson.meeting.on,
             "starts_at": lesson.meeting.starts_at,
             "ends_at": lesson.meeting.ends_at,
-            "canceled": False,
+            "canceled": lesson.canceled,
         }
         for one in months
         for lesson in one.lessons
@@ -209,7 +217,7 @@ async def has_begun(tx: Transaction, group_id: UUID, since: date) -> bool:
 
 
 async def cancel_lessons(tx: Transaction, group_id: UUID, since: date) -> frozenset[str]:
-    """Take the lessons from this day on out of the plans; the months whose plans changed, a version newer."""
+    """Cancel the lessons from this day on; the months whose plans changed, a version newer."""
     canceled = await tx.execute(
         sa.update(lessons)
         .where(lessons.c.group_id == group_id, lessons.c.held_on >= since, ~lessons.c.canceled)
@@ -230,14 +238,15 @@ async def read_months(
 ) -> list[Month]:
     """The plans of these groups, for these months or all, in the order of groups and months."""
     plans = sa.select(group_months).where(group_months.c.group_id.in_(group_ids))
-    planned = sa.select(lessons).where(lessons.c.group_id.in_(group_ids), ~lessons.c.canceled)
+    planned = sa.select(lessons).where(lessons.c.group_id.in_(group_ids))
     if months is not None:
         plans = plans.where(group_months.c.month.in_(months))
         planned = planned.where(lessons.c.month.in_(months))
     by_month: dict[tuple[UUID, str], list[Lesson]] = {}
     for row in await tx.execute(planned.order_by(lessons.c.starts_at)):
         meeting = Meeting(row.held_on, row.starts_at, row.ends_at)
-        by_month.setdefault((row.group_id, row.month), []).append(Lesson(row.id, meeting))
+        lesson = Lesson(row.id, meeting, row.canceled)
+        by_month.setdefault((row.group_id, row.month), []).append(lesson)
     return [
         Month(row.group_id, row.month, row.version, tuple(by_month.get((row.group_id, row.month), ())))
         for row in await tx.execute(plans.order_by(group_months.c.group_id, group_months.c.month))

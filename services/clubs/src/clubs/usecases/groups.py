@@ -19,10 +19,10 @@ from clubs.repository import groups as repository
 from clubs.repository import providers
 from clubs.repository.groups import Month, Search, Shown, group_of
 from clubs.usecases import seats, sheets
-from clubs.usecases.planning import describe_month, plan_from
+from clubs.usecases.planning import describe_month, plan, plan_from
 from clubs.usecases.providers import names_of
 from shared import deadlines, outbox
-from shared.clock import civil_date, civil_moment
+from shared.clock import civil_date, civil_moment, month_of
 from shared.database import Transaction, new_id
 from shared.errors import NotFoundError
 from shared.events import clubs as events
@@ -111,11 +111,11 @@ async def find_groups(tx: Transaction, search: Search, *, after: UUID | None, li
 
 
 async def read_lessons(tx: Transaction, group_id: UUID, month: str) -> Month:
-    """The plan of a group's month: public. A month without a plan yet is missing."""
+    """What is left of the plan of a group's month: public. A month without a plan yet is missing."""
     plans = await repository.read_months(tx, [group_id], months=[month])
     if not plans:
         raise NotFoundError
-    return plans[0]
+    return replace(plans[0], lessons=plans[0].left)
 
 
 async def close_group(tx: Transaction, principal: Principal, group_id: UUID, on: date) -> None:
@@ -128,6 +128,8 @@ async def close_group(tx: Transaction, principal: Principal, group_id: UUID, on:
     check_closing(on, now=tx.now, begun=await repository.has_begun(tx, group_id, on))
     if group.closed and on > group.ends_on:
         raise GroupClosedError
+    if group.starts_on < on <= group.ends_on:
+        await plan(tx, group, [month_of(on)])  # whole: once it is cut, nobody knows its other days any more
     book = await seats.change(tx, group_id, None, lambda book, _: close(book, on))
     group = replace(group, ends_on=book.last_day, closed=True, version=group.version + 1)
     await repository.save_group(tx, group)
