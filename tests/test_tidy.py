@@ -68,6 +68,7 @@ UNFINISHED = re.compile(r"\b(T[O]DO|F[I]XME|X[X]X|H[A]CK)\b")  # so written that
 MACHINE_PATH = re.compile(r"(?<![\w.~*$}/-])/(?:work|home|root|Users|tmp)/\w")
 SILENCED = re.compile(r"#\s*(noqa|type: ignore)(.*)")
 WITH_A_REASON = re.compile(r"#\s*(?:noqa: [A-Z0-9, ]+ - \S|type: ignore\[[\w, -]+\]\s+# \S)")
+METRIC = re.compile(r"\b(?:Counter|Gauge|Histogram)\(\s*\"(\w+)\"")
 MENTION = re.compile(r"`([\w./-]+\.(?:md|py|toml|sql|yml|json|po|txt))(?:::(\w+))?`")
 LINK = re.compile(r"\]\((?!https?:|mailto:|#)([^)#\s]+)(?:#[^)]*)?\)")
 
@@ -194,6 +195,14 @@ def documents_mention_what_exists(files: Files) -> Iterator[str]:
                 yield f"{path}:{number} mentions {name}, which {mention} does not define"
 
 
+def operators_are_told_of_every_figure(files: Files) -> Iterator[str]:
+    for path, text in files.items():
+        for name in METRIC.findall(text) if DEPLOYED.match(path) else ():
+            row = rf"^\|.*`{name.removesuffix('_total')}(?:_total)?`"
+            if not re.search(row, files["docs/operations.md"], re.MULTILINE):
+                yield f"{path} counts {name}, of which docs/operations.md says nothing"
+
+
 def _mentioned(files: Files, document: str, mention: str) -> list[str]:
     """The files that a document can mean: by path from the root or beside it, or as modules are imported."""
     beside = str(PurePosixPath(document).parent / mention)
@@ -237,6 +246,10 @@ REFUSED: dict[Rule, Files] = {
     no_machine_is_named: {"a.md": "See /home/somebody/notes.\n"},
     locks_name_public_hosts_only: {"uv.lock": 'url = "https://mirror.example.org/simple"\n'},
     spelling_is_american: {"a.md": "The enrolment was cancelled.\n"},
+    operators_are_told_of_every_figure: {
+        "shared/src/shared/relay.py": 'LEFT = Counter("events_left", "Events")\n',
+        "docs/operations.md": "| `events_left_over` | something else |\n",
+    },
     documents_mention_what_exists: {"README.md": "Read `nothing.py`, or [this](nowhere.md).\n"},
 }
 
