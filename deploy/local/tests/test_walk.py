@@ -265,6 +265,15 @@ def test_a_budget_line_is_printed_with_where_its_money_is() -> None:
     assert f"provider …{PROVIDER.hex[-8:]}" in text
 
 
+def test_nobody_is_told_to_ask_for_more_lines_than_can_be_had() -> None:
+    trace = from_fund() | {"next": "more"}
+    assert "more than these 1: --lines 10" in printed(walk.fund(trace, Joined()))
+    trace["payouts"] *= 150
+    assert "more than these 150: --lines 1000" in printed(walk.fund(trace, Joined()))
+    trace["payouts"] = trace["payouts"][:1] * walk.LINES_MAX
+    assert "--lines" not in printed(walk.fund(trace, Joined()))
+
+
 @pytest.mark.parametrize(
     ("content", "others"),
     [(from_payout(), {ENROLLMENT, FUND}), (from_enrollment(), {PAYOUT, FUND}), (from_fund(), {PAYOUT})],

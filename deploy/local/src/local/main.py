@@ -158,7 +158,9 @@ def trace(
     kind: tracing.Kind,
     id_: Annotated[str, typer.Argument(metavar="ID", help="in full, as other traces print it")],
     *,
-    lines: Annotated[int, typer.Option(min=1, max=1000, help="at most so many of the longest list")] = 10,
+    lines: Annotated[
+        int, typer.Option(min=1, max=walk.LINES_MAX, help="at most so many of the longest list")
+    ] = 10,
 ) -> None:
     """Walk the money: from a bank order back, from an enrollment forward, or from a budget line."""
     walk.show(console, asyncio.run(tracing.walk_from(layout.load(), kind, id_, lines=lines)))

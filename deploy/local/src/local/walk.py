@@ -18,6 +18,8 @@ from local.clock import CIVIL
 from local.story.stage import tenge
 
 Part = dict[str, Any]
+LINES_MAX = 1000
+"""Of a trace's long list."""
 _ONE_LINE = 1000
 _LOGINS = {str(people.person_id(login)): login for login in people.LOGINS}
 _ENTRIES = {
@@ -255,7 +257,8 @@ def _said(marks: Iterable[Part]) -> str:
 
 def _more(tree: Tree, trace: Part, shown: int) -> None:
     if trace["next"]:
-        _add(tree, f"… and more than these {shown}: --lines {10 * shown}")
+        how = f": --lines {min(10 * shown, LINES_MAX)}" if shown < LINES_MAX else ""
+        _add(tree, f"… and more than these {shown}{how}")
 
 
 def _approved(decided: Part) -> str:
