@@ -1,8 +1,8 @@
 """The story: what people of the district do, played against the HTTP APIs of a freshly seeded system.
 
 Steps are in `joining`, `later`, `lessons`, `closing` and `paying`, in this order; the amounts they expect in
-`amounts`, what happens at the lessons in `happened`; `stage` tells and checks, `observer`
-and `inboxes` watch from outside. Nothing here looks into a database.
+`amounts`, what happens at the lessons in `happened`; `stage` tells and checks, `observer` and `inboxes` watch
+from outside. Nothing here looks into a database.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The amounts that the story expects, in tiyn. Done by hand; `test_story` computes them from the calendar.
+"""The amounts that the story expects, in tiyn. Done by hand; tests compute them from the calendar.
 
 Robotics meets on Mondays, Wednesdays and Fridays: 13 lessons in September 2026, 12 in October (the 26th is a
 day off). A month costs price × covered ÷ planned, rounded down.

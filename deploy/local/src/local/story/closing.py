@@ -6,7 +6,7 @@ from typing import Any
 from local.seeds import district
 from local.story import amounts, happened
 from local.story.asking import pass_time
-from local.story.lessons import OCTOBER, SEPTEMBER, dispute
+from local.story.lessons import OCTOBER, SEPTEMBER, dispute, lesson_on, see_case
 from local.story.stage import Stage, Step, tenge
 
 PROVIDERS = tuple(sorted({district.group(direction).provider for direction in happened.DIRECTIONS}))
@@ -99,11 +99,13 @@ async def items_of(stage: Stage, provider: int, month: str) -> list[dict[str, An
 async def dispute_late(stage: Stage) -> None:
     """A guardian finds a lesson that was charged already: this is not us. Its line is frozen, no other."""
     await pass_time(stage, "2026-10-07T09:00")
+    lesson = await lesson_on(stage, "robotics", happened.DOUBTED_ON)
     before = len(stage.observer.seen)
     started = time.monotonic()
-    await dispute(stage, "robotics", happened.DOUBTED, happened.DOUBTED_ON)
+    await dispute(stage, happened.DOUBTED, lesson)
     frozen = await stage.observer.since(before, "wallet.item_frozen", count=2)
     stage.check_within("frozen by the wallet", time.monotonic() - started, _FROZEN_WITHIN_SECONDS)
+    await see_case(stage, happened.DOUBTED)
     owed = sum(event.content["amount_tiyn"] for event in frozen)
     stage.check_money("frozen, of both funds", owed, amounts.ROBOTICS_SEPTEMBER)
     items = await items_of(stage, 1, SEPTEMBER)

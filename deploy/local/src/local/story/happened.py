@@ -1,6 +1,6 @@
 """What happened at the lessons of the story, as data: who came when, and what went otherwise than planned.
 
-Steps play it, `test_story` computes from it what everything must cost. Days are civil days of 2026.
+Steps play it, `test_story_money` computes from it what everything must cost. Days are civil days of 2026.
 """
 
 from dataclasses import dataclass

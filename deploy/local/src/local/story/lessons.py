@@ -86,17 +86,21 @@ async def confirm_lessons(stage: Stage) -> None:
 
 async def dispute_early(stage: Stage) -> None:
     """A guardian says of one lesson of the drawing group: this is not us. The month is still open."""
-    await dispute(stage, "drawing", happened.NOT_THERE, happened.NOT_THERE_ON)
+    await dispute(stage, happened.NOT_THERE, await lesson_on(stage, "drawing", happened.NOT_THERE_ON))
+    await see_case(stage, happened.NOT_THERE)
 
 
-async def dispute(stage: Stage, direction: str, number: int, day: date) -> None:
-    """Open a case about one lesson, and show it as the guardian sees it."""
-    lesson = await lesson_on(stage, direction, day)
+async def dispute(stage: Stage, number: int, lesson: dict[str, Any]) -> None:
+    """Open a case about one lesson: a single request."""
     wanted = {"child_id": stage.cast.children[number], "lesson_id": lesson["id"]}
     opened = await stage.guardian(number).post("clubs/v1/disputes", wanted, key=f"dispute-{number}")
-    case = await stage.guardian(number).get(f"clubs/v1/cases/{opened.content['id']}")
+    stage.cast.cases[number] = opened.content["id"]
+
+
+async def see_case(stage: Stage, number: int) -> None:
+    """A case as its guardian sees it."""
+    case = await stage.guardian(number).get(f"clubs/v1/cases/{stage.cast.cases[number]}")
     stage.check(f"the case is {case['state']}; next: an {case['next']}", case["state"], "open")
-    stage.cast.cases[number] = case["id"]
 
 
 async def mark_october(stage: Stage) -> None:

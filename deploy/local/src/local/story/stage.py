@@ -80,10 +80,7 @@ class Stage:
 
     def check(self, what: str, actual: object, expected: object) -> None:
         """Say what is so, or what should have been."""
-        if actual == expected:
-            self.console.print(f"    [green]✓[/] {what}", highlight=False)
-        else:
-            self._fail(f"{what}: expected {expected!r}, but it is {actual!r}")
+        self._note(what, so=actual == expected, otherwise=f"expected {expected!r}, but it is {actual!r}")
 
     def check_money(self, what: str, actual: int, expected: int) -> None:
         """The same for an amount in tiyn, which is printed."""
@@ -91,7 +88,15 @@ class Stage:
 
     def check_within(self, what: str, seconds: float, limit: float) -> None:
         """The same for how long something took."""
-        self.check(f"{what} after {seconds:.2f} s", seconds < limit, True)  # noqa: FBT003 - what is expected
+        self._note(
+            f"{what} after {seconds:.2f} s", so=seconds < limit, otherwise=f"expected within {limit:.2f} s"
+        )
+
+    def _note(self, what: str, *, so: bool, otherwise: str) -> None:
+        if so:
+            self.console.print(f"    [green]✓[/] {what}", highlight=False)
+        else:
+            self._fail(f"{what}: {otherwise}")
 
     def _fail(self, text: str) -> None:
         self.console.print("    [bold red]✗[/] ", end="")
