@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from clubs import tables
 from clubs.domain.groups import ClosesInPastError
 from clubs.domain.lessons import ChildWithoutSeatError, LessonNotBegunError, MonthClosedError, Said
+from clubs.main import service as clubs
 from clubs.testing import SEPTEMBER, WINDOWS_OVER, School
 from clubs.usecases import groups, lessons, seats, sheets
 from shared.database import new_id
@@ -19,6 +20,7 @@ from shared.events.attendance import AttendanceClosed, LessonMarked
 from shared.events.enrollment import SeatRequested
 from shared.security import Grant, Principal
 from shared.testing import published, set_clock
+from shared.timekeeper import Timekeeper
 
 LESSON_DAYS = [4, 7, 11, 14, 18, 21, 25, 28]
 """The Mondays and Fridays of September 2026."""
@@ -236,6 +238,16 @@ async def test_an_end_that_is_heard_of_late_makes_the_next_revision(school: Scho
     await school.act_on_deadlines()
     sheet = (await school.sheets())[-1]
     assert (sheet.revision, sheet.lessons) == (3, ())
+    assert await school.faults() == {}
+
+
+async def test_a_seat_that_came_to_nothing_is_looked_at_once(school: School) -> None:
+    first, _ = school.pupils
+    await school.at("2026-09-20T12:00:00+05:00")
+    await school.end(first, date(2026, 9, 1))
+    timekeeper = Timekeeper(school.edge, clubs.events)
+    assert [await timekeeper.once(), await timekeeper.once()] == [1, 0]
+    assert await school.sheets() == []
     assert await school.faults() == {}
 
 

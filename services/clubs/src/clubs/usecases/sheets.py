@@ -90,8 +90,8 @@ async def settle_seat(tx: Transaction, enrollment_id: UUID) -> None:
     await repository.lock_months(tx, group_id, months)
     for month in months:
         await _make(tx, provider_id, group_id, month, [seat])
-    if last not in over and last not in closed:
-        due = closes_at(last, seat.ends_before)
+    due = closes_at(last, seat.ends_before)
+    if due > tx.now:
         await deadlines.set(tx, kind=SEAT_CLOSES, subject_id=enrollment_id, due_at=due)
 
 
