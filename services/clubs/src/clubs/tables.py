@@ -223,7 +223,6 @@ sheets = sa.Table(
     sa.Column("content", sa.Text, nullable=False),
     sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
     sa.CheckConstraint("revision >= 1", name="revisions_from_one"),
-    sa.Index(None, "group_id", "month"),
 )
 """Each revision whole. `content` is the very text that `digest` is of, hence not JSONB."""
 
