@@ -123,13 +123,13 @@ async def test_who_has_a_part_in_a_case_does_not_decide_it(school: School, close
     first, _ = school.pupils
     dispute = await school.dispute(closed, first)
     administers = Grant("administrator", "region", new_id())
-    for grant, error in (
-        (Grant("guardian", "child", first.child_id), PartyToTheCaseError),
-        (Grant("director", "provider", school.provider_id), PartyToTheCaseError),
-        (Grant("coach", "provider", school.provider_id), PartyToTheCaseError),
+    for grant in (
+        Grant("guardian", "child", first.child_id),
+        Grant("director", "provider", school.provider_id),
+        Grant("coach", "provider", school.provider_id),
     ):
         party = Principal(new_id(), frozenset({administers, grant}))
-        with pytest.raises(error):
+        with pytest.raises(PartyToTheCaseError):
             async with school.edge.transaction() as tx:
                 await disputes.decide(tx, party, dispute.id, outcome="count", reason="Mine.")
     for grants in ({Grant("auditor", "region", new_id())}, {Grant("director", "provider", new_id())}):
