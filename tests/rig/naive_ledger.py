@@ -104,7 +104,8 @@ class Naive:
     items: list[dict[str, Any]] = field(default_factory=list)
     digests: dict[tuple[UUID, str, int], str] = field(default_factory=dict)
     """Of the revisions that were charged."""
-    signed: set[tuple[UUID, str, int, str]] = field(default_factory=set)
+    signed: dict[tuple[UUID, str], set[tuple[int, str]]] = field(default_factory=dict)
+    """Revisions with their digests, by enrollment and month."""
 
     def free(self, fund: UUID, place: object) -> int:
         moved = sum(m[3] for m in self.moves if m[0] == fund and m[2] == place)
@@ -480,19 +481,19 @@ class Naive:
                 item["stage"] = "sent"
 
     def sign(self, enrollment_id: UUID, month: str, revision: int, digest: str) -> None:
-        self.signed.add((enrollment_id, month, revision, digest))
+        self.signed.setdefault((enrollment_id, month), set()).add((revision, digest))
         self.fall_due()
 
     def fall_due(self) -> None:
         for item in self.items:
-            good = [
-                revision
-                for enrollment_id, month, revision, digest in self.signed
-                if (enrollment_id, month) == item["key"]
-                and self.digests.get((enrollment_id, month, revision)) == digest
-            ]
-            if item["stage"] == "charged" and max(good, default=0) >= item["revision"]:
-                item["stage"] = "due"
+            if item["stage"] == "charged":
+                good = [
+                    revision
+                    for revision, digest in self.signed.get(item["key"], ())
+                    if self.digests.get((*item["key"], revision)) == digest
+                ]
+                if max(good, default=0) >= item["revision"]:
+                    item["stage"] = "due"
 
     def run(self, payout_id: UUID, fund_id: UUID, provider_id: UUID) -> None:
         for item in self.items:

@@ -149,8 +149,8 @@ class Store:
         self.signed[key] = self.signed.get(key, frozenset()) | {(revision, digest)}
         if self.charges.get((*key, revision)) == digest:
             for item in self.items.values():
-                mine = (item.enrollment_id, item.month) == key and item.revision <= revision
-                if mine and item.stage is Stage.CHARGED:
+                waits = item.stage is Stage.CHARGED and item.revision <= revision
+                if waits and (item.enrollment_id, item.month) == key:
                     self.items[item.id] = replace(item, stage=Stage.DUE)
 
     def run(self, payout_id: UUID, fund_id: UUID, provider_id: UUID) -> None:
