@@ -3,7 +3,6 @@
 import contextlib
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ from uuid import UUID
 import httpx
 import sqlalchemy as sa
 
+from local.servers import free_ports
 from shared.approvals import Approvals, Proposal
 from shared.consumer import handle
 from shared.database import Transaction, new_id
@@ -283,7 +283,7 @@ class Desk:
 @contextlib.contextmanager
 def sandbox_bank(folder: Path, clock_url: str) -> Iterator[SandboxBank]:
     """The bank, on a free port, for as long as the block runs; what it remembers stays in the folder."""
-    port, smtp_port = _free_port(), _free_port()
+    port, smtp_port = free_ports(2)
     told = {
         "SW_ENVIRONMENT": "development",
         "SW_PORT": str(port),
@@ -305,9 +305,3 @@ def sandbox_bank(folder: Path, clock_url: str) -> Iterator[SandboxBank]:
             made.http.close()
             made.go_on()
             process.terminate()
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

@@ -1,21 +1,24 @@
-"""`kill -9` of the wallet's worker wherever it is on the way of an order: nobody is ever paid twice.
+"""`kill -9` of the wallet wherever an order is on its way: nobody is ever paid twice.
 
 Each moment is reached from outside: somebody else holds a lock that it needs, or the bank keeps it waiting.
 """
 
+import asyncio
 import contextlib
-import os
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 
 import asyncpg
+import httpx
 import pytest
 from aiokafka import AIOKafkaConsumer
 
+from local.servers import free_ports
 from rig.office import Office, SandboxBank
+from rig.processes import ServiceProcess
+from shared.database import new_id
 from shared.testing import Database, eventually, topics_for
+from shared.testing_http import ServedApi, TokenIssuer, signed_in
 from wallet.main import service as wallet
 from wallet.settings import WalletSettings
 from wallet.testing import Check
@@ -23,43 +26,35 @@ from wallet.testing import Check
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("wallet worker")]
 ORDERS = "SELECT 1 FROM payouts FOR UPDATE"
 ITEMS = "SELECT 1 FROM payable_items FOR UPDATE"
+RUNS = "SELECT 1 FROM payout_runs FOR UPDATE"
+PROPOSALS = "SELECT 1 FROM proposals FOR UPDATE"
 RELAY = "SELECT pg_advisory_xact_lock(hashtext('relay'), hashtext(current_schema()))"
-WAITING = "SELECT count(*) FROM pg_stat_activity WHERE usename = 'wallet' AND wait_event_type = 'Lock'"
-
-
-class Worker:
-    """The wallet's worker as it is deployed: a process that can be killed and started again."""
-
-    def __init__(self, environment: dict[str, str]) -> None:
-        self._environment = environment
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        command = [sys.executable, "-m", "wallet", "worker"]
-        self._process = subprocess.Popen(command, env=self._environment)  # noqa: S603 - our own
-
-    def kill(self) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.wait()
+WAITING = """
+SELECT count(*) FROM pg_stat_activity
+WHERE datname = current_database() AND usename = 'wallet' AND wait_event_type = 'Lock'
+"""
 
 
 @pytest.fixture
-async def worker(database: Database, kafka: str, settings: WalletSettings) -> AsyncIterator[Worker]:
+def environment(
+    database: Database, kafka: str, settings: WalletSettings, issuer: TokenIssuer
+) -> dict[str, str]:
+    """Of each of the wallet's processes."""
+    return {
+        "SW_ENVIRONMENT": "development",
+        "SW_DATABASE_URL": database.url("wallet"),
+        "SW_KAFKA_BOOTSTRAP": kafka,
+        "SW_ISSUER": issuer.url,
+        "SW_BANK_URL": settings.bank_url,
+        "SW_BANK_TIMEOUT_SECONDS": "4",
+        "SW_BANK_ASK_SECONDS": "0.1",
+    }
+
+
+@pytest.fixture
+async def worker(kafka: str, environment: dict[str, str]) -> AsyncIterator[ServiceProcess]:
     await topics_for(kafka, wallet)
-    own = {name: value for name, value in os.environ.items() if not name.startswith("SW_")}
-    made = Worker(
-        own
-        | {
-            "SW_ENVIRONMENT": "development",
-            "SW_DATABASE_URL": database.url("wallet"),
-            "SW_KAFKA_BOOTSTRAP": kafka,
-            "SW_ISSUER": settings.issuer,
-            "SW_BANK_URL": settings.bank_url,
-            "SW_BANK_TIMEOUT_SECONDS": "4",
-            "SW_BANK_ASK_SECONDS": "0.1",
-        }
-    )
+    made = ServiceProcess("wallet", "worker", environment)
     yield made
     made.kill()
 
@@ -125,7 +120,7 @@ async def approve(office: Office) -> None:
 
 
 async def test_when_items_are_taken(
-    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+    proposed: Office, worker: ServiceProcess, bank: SandboxBank, assert_clean: Check
 ) -> None:
     worker.start()
     worker.kill()
@@ -136,10 +131,90 @@ async def test_when_items_are_taken(
     await assert_clean()
 
 
+class Approving:
+    """The second administrator, at an API that is killed and started again."""
+
+    def __init__(self, office: Office, api: ServiceProcess, client: httpx.AsyncClient) -> None:
+        self._office = office
+        self._api = api
+        self._client = client
+        self._key = {"Idempotency-Key": str(new_id())}
+
+    async def start_api(self) -> None:
+        self._api.start()
+        await eventually(self._is_ready, seconds=60)
+
+    async def _is_ready(self) -> bool:
+        try:
+            return (await self._client.get("/readyz")).is_success
+        except httpx.TransportError:
+            return False
+
+    async def approve(self, **headers: str) -> httpx.Response:
+        """The same request each time, unless it has another key."""
+        (run,) = await self._office.runs()
+        path = f"/v1/approvals/{run['proposal_id']}/approve"
+        return await self._client.post(path, headers=self._key | headers)
+
+    async def state(self) -> tuple[str, str]:
+        """Of the proposal, as people are told, and of its run."""
+        (proposal,) = (await self._client.get("/v1/approvals", params={"limit": 1})).json()["items"]
+        (run,) = await self._office.runs()
+        return proposal["state"], run["state"]
+
+
+@pytest.fixture
+async def approving(
+    proposed: Office, environment: dict[str, str], issuer: TokenIssuer
+) -> AsyncIterator[tuple[Approving, ServiceProcess]]:
+    (port,), (_, person) = free_ports(1), proposed.world.people
+    served = ServedApi(f"http://127.0.0.1:{port}", issuer, proposed.edge)
+    await served.grant(person.person_id, "administrator", "region", proposed.world.region_id)
+    api = ServiceProcess("wallet", "api", environment | {"SW_PORT": str(port)})
+    async with signed_in(served.url, issuer, person.person_id) as client:
+        yield Approving(proposed, api, client), api
+    api.kill()
+
+
+async def test_at_the_second_approval(
+    *,
+    proposed: Office,
+    approving: tuple[Approving, ServiceProcess],
+    worker: ServiceProcess,
+    bank: SandboxBank,
+    database: Database,
+    blocked: Callable[[], Awaitable[None]],
+    assert_clean: Check,
+) -> None:
+    person, api = approving
+    await person.start_api()
+    for locked in (PROPOSALS, RUNS):  # before it has written anything, and when it has decided
+        async with holding(database, locked):
+            asking = asyncio.create_task(person.approve())
+            await blocked()
+            api.kill()
+            with pytest.raises(httpx.TransportError):
+                await asking
+        await person.start_api()
+        assert await person.state() == ("open", "proposed")
+        assert await proposed.stages() == ["in_run"] * 2
+        await assert_clean()
+    first = await person.approve()
+    api.kill()  # committed, and for all that this person knows the answer was lost
+    await person.start_api()
+    assert ((await person.approve()).json(), first.status_code) == (first.json(), 200)
+    assert (await person.approve(**{"Idempotency-Key": "another"})).status_code == 409
+    assert await person.state() == ("executed", "approved")
+    worker.start()
+    await become(proposed, "settled")
+    assert_paid_once(bank)
+    await assert_clean()
+
+
 async def test_before_the_commit_of_submitting(
     *,
     proposed: Office,
-    worker: Worker,
+    worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
     blocked: Callable[[], Awaitable[None]],
@@ -158,7 +233,7 @@ async def test_before_the_commit_of_submitting(
 
 
 async def test_during_the_call(
-    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+    proposed: Office, worker: ServiceProcess, bank: SandboxBank, assert_clean: Check
 ) -> None:
     bank.behave("slow", seconds=3)
     await approve(proposed)
@@ -173,7 +248,7 @@ async def test_during_the_call(
 
 
 async def test_when_the_bank_does_not_even_read_the_order(
-    proposed: Office, worker: Worker, bank: SandboxBank, assert_clean: Check
+    proposed: Office, worker: ServiceProcess, bank: SandboxBank, assert_clean: Check
 ) -> None:
     bank.stand_still()
     await approve(proposed)
@@ -196,7 +271,7 @@ async def test_when_the_bank_does_not_even_read_the_order(
 async def test_when_the_bank_has_answered_and_nobody_has_noted_it(
     *,
     proposed: Office,
-    worker: Worker,
+    worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
     blocked: Callable[[], Awaitable[None]],
@@ -219,7 +294,7 @@ async def test_when_the_bank_has_answered_and_nobody_has_noted_it(
 async def test_when_what_is_committed_has_not_been_told(
     *,
     proposed: Office,
-    worker: Worker,
+    worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
     kafka: str,
@@ -265,7 +340,7 @@ async def _heard(kafka: str, subject: str) -> Counter[str]:
 async def test_while_an_answer_is_read(
     *,
     proposed: Office,
-    worker: Worker,
+    worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
     blocked: Callable[[], Awaitable[None]],
