@@ -9,6 +9,7 @@ import sqlalchemy as sa
 
 from rig.office import Desk, Office, SandboxBank
 from shared.events.wallet import ItemFrozen, PayoutBounced, PayoutSent, PayoutSettled
+from shared.telemetry import registry
 from shared.testing import Database, eventually
 from wallet.bank import Sender, ask_bank, open_bank, submit_payouts
 from wallet.domain.payouts import State
@@ -146,7 +147,9 @@ async def test_an_order_without_a_clear_answer_is_unknown_until_the_bank_is_aske
     await assert_clean()
     await desk.ask()
     assert (await owed.states(), await owed.stages()) == (["accepted"], ["sent"] * 2)
+    assert registry.get_sample_value("payouts_unknown") == 1
     await desk.ask()
+    assert registry.get_sample_value("payouts_unknown") == 0
     assert await told(owed) == ["PayoutSent", "PayoutSettled"]
     assert_sent_once(bank)
     await assert_clean()

@@ -8,7 +8,7 @@ from hashlib import sha256
 from uuid import UUID
 
 import structlog
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from shared import outbox
 from shared.database import Transaction, new_id
@@ -25,13 +25,16 @@ from wallet.usecases.submitting import ORIGIN, OrderChangedError, about, mark_se
 
 UNREADABLE = Counter("bank_reports_unreadable", "Answers of the bank that said nothing", registry=registry)
 CONTRADICTIONS = Counter("bank_contradictions", "Words of the bank against what is final", registry=registry)
+UNKNOWN = Gauge("payouts_unknown", "Orders that the bank may have, or may not", registry=registry)
 
 log = structlog.get_logger()
 
 
 async def orders_to_ask_about(tx: Transaction) -> list[Payout]:
     """Those that the bank has, or may have."""
-    return await payouts.at_the_bank(tx)
+    orders = await payouts.at_the_bank(tx)
+    UNKNOWN.set(sum(order.state is State.UNKNOWN for order in orders))
+    return orders
 
 
 async def note_known(tx: Transaction, payout_id: UUID) -> None:
