@@ -14,6 +14,7 @@ from shared.dropping import drop_kind
 from shared.edge import Edge
 from shared.http import auditing
 from shared.http.approving import approvals_router
+from shared.http.description import describe
 from shared.http.limits import Limits
 from shared.http.observation import Observation
 from shared.http.operations import add_operations
@@ -54,6 +55,7 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
         openapi_url=None,
         lifespan=_lifespan,
         redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,  # a test holds them apart
     )
     app.state.heads = heads
     app.state.stopping = asyncio.Event()  # set by `shared.http.server`; whoever answers without end listens
@@ -68,6 +70,7 @@ def create_app(service: Served, settings: Settings, edge: Edge, *, heads: frozen
     app.include_router(approvals_router((*service.approvals, drop_kind(service.events))))
     app.include_router(auditing.router)
     add_operations(app)
+    describe(app)
     handle_errors(app)
     app.add_middleware(Limits)
     app.add_middleware(Observation)

@@ -14,7 +14,8 @@ from sqlalchemy.exc import DBAPIError
 from shared.database import Transaction
 from shared.http.access import Person, Tx
 from shared.http.content import StrictRequest
-from shared.http.problems import Problem, RefusedError, sql_state
+from shared.http.description import statuses_of
+from shared.http.problems import RefusedError, sql_state
 from shared.http.wiring import wiring_of
 from shared.idempotency import OtherContent, RequestKey, StoredAnswer, claim, fingerprint, store
 
@@ -30,7 +31,6 @@ _KEY = {
     "example": "7f6c2b1e",
 }
 """How the key is documented. Were it required of FastAPI, a missing one would be refused in its words."""
-_PROBLEM = {"model": Problem, "content": {"application/problem+json": {}}}
 
 Endpoint = TypeVar("Endpoint", bound=Callable[..., Any])
 _changing_nothing: set[Callable[..., Any]] = set()
@@ -127,8 +127,9 @@ class _Route(APIRoute):
         if "POST" in methods and endpoint not in _changing_nothing:
             endpoint = _once(endpoint)
             options["openapi_extra"] = {"parameters": [_KEY]}
-        options["responses"] = {**_documented(methods), **(options.get("responses") or {})}
         super().__init__(path, endpoint, **options)
+        for status in statuses_of(self):
+            self.responses.setdefault(status, {})
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """FastAPI's handler between strict reading and, still inside the transaction, storing the answer."""
@@ -153,13 +154,6 @@ def _check_content_type(request: Request) -> None:
     empty = request.headers.get("content-length", "0") == "0" and "transfer-encoding" not in request.headers
     if media_type != "application/json" and not (empty and not media_type):
         raise RefusedError(415, "content_type_not_json")
-
-
-def _documented(methods: set[str]) -> dict[int | str, dict[str, Any]]:
-    statuses = [400, 401, 403, 404, 422, 503]
-    if methods & _METHODS_WITH_CONTENT:
-        statuses += [409, 413, 415]
-    return dict.fromkeys(statuses, _PROBLEM)
 
 
 class Router(APIRouter):

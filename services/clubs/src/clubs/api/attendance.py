@@ -15,7 +15,7 @@ from shared.http.problems import Defect, RefusedError
 
 router = Router()
 
-CivilMonth = Annotated[str, Query(pattern=r"^20\d{2}-(0[1-9]|1[0-2])$", examples=["2026-09"])]
+CivilMonth = Annotated[str, Query(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-09"])]
 """A month that somebody asks for: one whose days can be reckoned with."""
 
 

@@ -22,7 +22,7 @@ COACHES_MAX = 10
 
 router = Router()
 
-CivilTime = Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d$", examples=["15:00"])]
+CivilTime = Annotated[str, Field(pattern="^([01][0-9]|2[0-3]):[0-5][0-9]$", examples=["15:00"])]
 Age = Annotated[Whole, Field(ge=0, le=18, examples=[7])]
 
 

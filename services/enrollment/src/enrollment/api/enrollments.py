@@ -181,13 +181,15 @@ async def read_enrollment(enrollment_id: UUID, wait: WaitQuery, explain: Explain
 
 
 @router.post("/v1/enrollments/{enrollment_id}/cancel", tags=["enrollments"])
-async def cancel(enrollment_id: UUID, tx: Tx, principal: Signed, explain: Explained) -> EnrollmentView:
+async def cancel_enrollment(
+    enrollment_id: UUID, tx: Tx, principal: Signed, explain: Explained
+) -> EnrollmentView:
     """Take it back before it is confirmed; once it is, end it instead."""
     return view(await enrolling.cancel(tx, principal, enrollment_id), explain)
 
 
 @router.post("/v1/enrollments/{enrollment_id}/end", tags=["enrollments"])
-async def end(
+async def end_enrollment(
     enrollment_id: UUID, body: NewEnd, tx: Tx, principal: Signed, explain: Explained
 ) -> EnrollmentView:
     """End it on a day, today or later. A second end may only be earlier."""

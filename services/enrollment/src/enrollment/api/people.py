@@ -121,7 +121,7 @@ def _child_view(child: Child, keyring: Keyring) -> ChildView:
 
 
 @router.get("/v1/me", tags=["people"])
-async def me(principal: Signed) -> Me:
+async def read_me(principal: Signed) -> Me:
     """Who you are here, and what you may do."""
     grants = sorted(principal.grants, key=lambda grant: (grant.role, grant.scope_id))
     return Me(

@@ -84,7 +84,9 @@ class PayoutView(OrderView):
 
 
 @router.post("/v1/payout-runs", status_code=202, tags=["payouts"])
-async def start_run(body: NewPayoutRun, tx: Tx, principal: Signed, response: Response) -> PayoutRunView:
+async def start_payout_run(
+    body: NewPayoutRun, tx: Tx, principal: Signed, response: Response
+) -> PayoutRunView:
     """Take all that is due and can be paid. It is sent once another administrator approves."""
     run = await payouts.start_payout_run(tx, principal, body.fund_id)
     response.headers["Location"] = f"/v1/payout-runs/{run.id}"
@@ -92,7 +94,7 @@ async def start_run(body: NewPayoutRun, tx: Tx, principal: Signed, response: Res
 
 
 @router.get("/v1/payout-runs/{run_id}", tags=["payouts"])
-async def get_run(run_id: UUID, wait: WaitQuery) -> PayoutRunView:
+async def get_payout_run(run_id: UUID, wait: WaitQuery) -> PayoutRunView:
     """A run with its orders."""
 
     async def read(tx: Transaction, principal: Principal) -> PayoutRunView:

@@ -44,7 +44,9 @@ class FundingRunView(BaseModel):
 
 
 @router.post("/v1/funding-runs", status_code=201, tags=["funding runs"])
-async def start_run(body: NewFundingRun, tx: Tx, principal: Signed, response: Response) -> FundingRunView:
+async def start_funding_run(
+    body: NewFundingRun, tx: Tx, principal: Signed, response: Response
+) -> FundingRunView:
     """Start a run; the worker does it. Read it with `?wait=` to follow."""
     run_id = await runs.start_run(tx, principal, fund_id=body.fund_id, until=body.until, dry_run=body.dry_run)
     response.headers["Location"] = f"/v1/funding-runs/{run_id}"
@@ -52,7 +54,7 @@ async def start_run(body: NewFundingRun, tx: Tx, principal: Signed, response: Re
 
 
 @router.get("/v1/funding-runs/{run_id}", tags=["funding runs"])
-async def get_run(run_id: UUID, wait: WaitQuery) -> FundingRunView:
+async def get_funding_run(run_id: UUID, wait: WaitQuery) -> FundingRunView:
     """How far a run has come."""
 
     async def read(tx: Transaction, principal: Principal) -> FundingRunView:

@@ -18,7 +18,7 @@ from wallet.usecases.programs import Plan
 Name = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f\x{2028}\x{2029}]+$"
+        strip_whitespace=True, min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$"
     ),
 ]
 

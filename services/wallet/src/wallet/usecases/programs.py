@@ -22,7 +22,7 @@ REPUBLISHED_AT_ONCE = 100
 Line = Annotated[
     str,
     StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\t\n\r\x{2028}\x{2029}]+$"
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\t\n\r\u2028\u2029]+$"
     ),
 ]
 Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
