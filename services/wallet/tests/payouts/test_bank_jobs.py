@@ -43,6 +43,7 @@ async def test_an_order_is_sent_accepted_and_settled(
     assert (await owed.states(), await owed.stages()) == (["settled"], ["settled"] * 2)
     await desk.ask(times=2)
     assert await told(owed) == ["PayoutSent", "PayoutSettled"]
+    assert [event.model_dump()["months"] for event in await owed.told(*ACTS)] == [("2026-10",)] * 2
     (order,) = await owed.orders()
     (payment,) = bank.payments()
     assert payment["document"].encode() == order["content"]
@@ -68,6 +69,7 @@ async def test_a_rejected_order_is_owed_again_and_paid_by_the_next_run(
     assert (order["state"], order["code"]) == ("bounced", "account_closed")
     assert await owed.stages() == ["due"] * 2
     assert await told(owed) == ["PayoutSent", "PayoutBounced"]
+    assert [event.model_dump()["months"] for event in await owed.told(*ACTS)] == [("2026-10",)] * 2
     await assert_clean()
     bank.behave("accept")
     await owed.run()

@@ -176,6 +176,7 @@ class PayoutEvent(Event):
     fund_id: UUID
     amount_tiyn: Tiyn
     items: int = Field(ge=1)
+    months: tuple[Month, ...] = Field(default=(), description="Those that it pays for, the earliest first")
 
     @property
     def key(self) -> str:

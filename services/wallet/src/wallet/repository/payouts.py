@@ -17,7 +17,7 @@ from shared.database import Transaction
 from wallet.domain.bank_messages import Party
 from wallet.domain.items import Stage
 from wallet.domain.payouts import FINAL, State
-from wallet.tables import bank_reports, payable_items, payout_runs, payouts
+from wallet.tables import bank_reports, item_entries, payable_items, payout_runs, payouts
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +91,18 @@ async def find_payout(tx: Transaction, payout_id: UUID) -> Payout | None:
     """The order as it stands."""
     row = (await tx.execute(sa.select(*_ORDER_COLUMNS).where(payouts.c.id == payout_id))).mappings().first()
     return _payout(row) if row else None
+
+
+async def months_of(tx: Transaction, payout_id: UUID) -> Sequence[str]:
+    """The months that an order which left pays for, also when its items were given back."""
+    rows = await tx.execute(
+        sa.select(payable_items.c.month)
+        .distinct()
+        .join(item_entries, item_entries.c.item_id == payable_items.c.id)
+        .where(item_entries.c.payout_id == payout_id)
+        .order_by(payable_items.c.month)
+    )
+    return rows.scalars().all()
 
 
 async def payouts_of(tx: Transaction, run_id: UUID) -> list[Payout]:

@@ -136,7 +136,7 @@ async def _settle(tx: Transaction, order: Payout) -> None:
     if now.sent_at is None:
         await mark_sent(tx, now)
     await payouts.update_payout(tx, order.id, state=State.SETTLED, final_at=tx.now)
-    outbox.publish(tx, PayoutSettled(**about(now)))
+    outbox.publish(tx, PayoutSettled(**await about(tx, now)))
 
 
 async def _bounce(tx: Transaction, order: Payout, code: str) -> None:
@@ -147,7 +147,7 @@ async def _bounce(tx: Transaction, order: Payout, code: str) -> None:
         raise OrderChangedError
     now = await _lock_unchanged(tx, order)
     await payouts.update_payout(tx, order.id, state=State.BOUNCED, code=code, final_at=tx.now)
-    outbox.publish(tx, PayoutBounced(**about(now), code=code))
+    outbox.publish(tx, PayoutBounced(**await about(tx, now), code=code))
     tell_changes(tx, result.changes)  # items of a month that was frozen meanwhile come back frozen
 
 

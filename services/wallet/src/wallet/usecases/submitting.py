@@ -105,10 +105,10 @@ async def mark_sent(tx: Transaction, order: Payout, *, state: State = State.SENT
     """The bank has it: so do its items, and others hear of it. Items and order are locked."""
     await payouts.mark_items_sent(tx, order.id)
     await payouts.update_payout(tx, order.id, state=state, sent_at=tx.now)
-    outbox.publish(tx, PayoutSent(**about(order)))
+    outbox.publish(tx, PayoutSent(**await about(tx, order)))
 
 
-def about(order: Payout) -> dict[str, Any]:
+async def about(tx: Transaction, order: Payout) -> dict[str, Any]:
     """What every event about an order says."""
     return {
         "payout_id": order.id,
@@ -117,6 +117,7 @@ def about(order: Payout) -> dict[str, Any]:
         "fund_id": order.fund_id,
         "amount_tiyn": order.amount_tiyn,
         "items": order.items,
+        "months": await payouts.months_of(tx, order.id),
     }
 
 
