@@ -53,9 +53,10 @@ async def take(edge: Edge, database: Database) -> Take:
 
 @pytest.fixture
 async def family(take: Take) -> Family:
-    """A family that is known, in a group that is known."""
+    """A family that is known, in a group that is known, of a provider and a fund that are."""
     known = Family()
     await take(known.child_described(), known.group_described())
+    await take(known.provider_described(), known.fund_described())
     return known
 
 

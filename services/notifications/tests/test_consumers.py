@@ -369,6 +369,7 @@ async def test_a_dispute_and_its_end_are_told_to_guardians_and_to_the_director(
     assert [one.kind for one in told] == [Kind.CLUB_DISPUTE_OPENED, director_reads]
     assert {one.provider_id for one in told} == {family.provider_id}
     assert [one.content["on"] for one in told] == ["2026-10-06"] * 2
+    assert {one.content["provider"]["en"] for one in told} == {"Aqmol school of arts"}
 
 
 async def test_a_director_who_is_a_guardian_of_the_child_is_told_once_as_a_guardian(
@@ -401,17 +402,30 @@ async def test_directors_are_told_what_becomes_of_their_money_and_nobody_else_is
     await take(sent, settled, payout(PayoutBounced, family, code="account_closed"))
     told = await inbox(director)
     assert [one.kind for one in told] == [Kind.PAYOUT_SENT, Kind.PAYOUT_SETTLED, Kind.PAYOUT_BOUNCED]
-    assert told[0].content == {"amount_tiyn": 5_769_230, "items": 5}
+    assert told[0].content == {
+        "amount_tiyn": 5_769_230,
+        "items": 5,
+        "months": ["2026-09", "2026-10"],
+        "provider": family.provider_described().name.model_dump(),
+        "fund": family.fund_described().name.model_dump(),
+    }
     assert told[2].content["bank_code"] == "account_closed"
     assert (told[0].child_id, told[0].provider_id) == (None, family.provider_id)
     for other in (former, coach, *family.guardians):
         assert await inbox(other) == []
 
 
-async def test_a_payout_waits_for_who_directs_the_provider(take: Take, family: Family) -> None:
-    sent = payout(PayoutSent, family)
+async def test_a_payout_waits_for_who_is_told_and_for_the_names_of_who_is_paid_and_who_pays(
+    take: Take,
+) -> None:
+    unknown = Family()
+    sent = payout(PayoutSent, unknown)
     assert await take(sent) == [NotYet("staff_described")]
-    assert await take(staff(family, new_id()), sent) == []
+    await take(staff(unknown, new_id()))
+    assert await take(sent) == [NotYet("provider_described")]
+    await take(unknown.provider_described())
+    assert await take(sent) == [NotYet("fund_described")]
+    assert await take(unknown.fund_described(), sent) == []
 
 
 async def test_many_charges_at_once_are_told_set_wise(take: Take, family: Family, inbox: Inbox) -> None:

@@ -37,6 +37,9 @@ LATER = NOON + timedelta(minutes=1)
 GROUP = {"kk": "Робототехника тобы", "ru": "Группа робототехники", "en": "Robotics"}
 VALUES: Mapping[str, Any] = {
     "group": GROUP,
+    "provider": GROUP,
+    "fund": GROUP,
+    "months": ["2026-09", "2026-10"],
     "ahead": 2,
     "starts_on": "2026-09-10",
     "until": "2026-09-09T09:00:00+00:00",
@@ -379,13 +382,29 @@ def test_lines_of_an_order_are_counted_as_the_language_does(lines: int, said: st
 
 
 def test_a_charge_says_what_is_disputed_or_uncovered_only_if_something_is() -> None:
-    plain = {name: value for name, value in VALUES.items() if name not in {"disputed_tiyn", "uncovered_tiyn"}}
+    of_directors = {"provider", "fund", "months"}
+    values = {name: value for name, value in VALUES.items() if name not in of_directors}
+    plain = {name: value for name, value in values.items() if name not in {"disputed_tiyn", "uncovered_tiyn"}}
     body = texts.render(Kind.MONTH_CHARGED, plain, "en").body
     assert body.startswith("14,423.07\u00a0₸ goes to the club for 10 of 13 lessons.")
-    assert texts.render(Kind.MONTH_CHARGED, VALUES, "en").body == (
+    assert texts.render(Kind.MONTH_CHARGED, values, "en").body == (
         f"{body} Set aside until the dispute is decided: 1,442.31\u00a0₸."
         " Not paid, for lack of money: 0.05\u00a0₸."
     )
+
+
+@pytest.mark.parametrize(
+    ("language", "said"),
+    [
+        ("kk", "Ұйым: Школа. Төлеуші: Қор. Кезең: 2026 жылғы қыркүйек, 2026 жылғы қазан."),
+        ("ru", "Организация: Школа. Плательщик: Қор. Период: сентябрь 2026, октябрь 2026."),
+        ("en", "Provider: Школа. Paid by: Қор. Period: September 2026, October 2026."),
+    ],
+)
+def test_a_director_reads_who_is_paid_by_whom_and_for_what(language: LanguageCode, said: str) -> None:
+    named = {"provider": dict.fromkeys(LANGUAGES, "Школа"), "fund": dict.fromkeys(LANGUAGES, "Қор")}
+    for kind in (Kind.PAYOUT_SENT, Kind.PAYOUT_SETTLED, Kind.PAYOUT_BOUNCED):
+        assert texts.render(kind, {**VALUES, **named}, language).body.endswith(said)
 
 
 def test_a_reason_nobody_knows_is_left_out_where_nothing_can_be_done() -> None:

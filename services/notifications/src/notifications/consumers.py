@@ -12,7 +12,14 @@ from notifications.usecases import billing, directing, telling
 from shared.consumer import EventRouter, NotYet
 from shared.database import Transaction
 from shared.events.attendance import DisputeDecided, DisputeEvent, DisputeOpened
-from shared.events.clubs import GroupDescribed, SeatOffered, SeatQueued, SeatRefused, StaffDescribed
+from shared.events.clubs import (
+    GroupDescribed,
+    ProviderDescribed,
+    SeatOffered,
+    SeatQueued,
+    SeatRefused,
+    StaffDescribed,
+)
 from shared.events.enrollment import (
     Canceled,
     ChildDescribed,
@@ -25,6 +32,7 @@ from shared.events.enrollment import (
 from shared.events.envelope import Envelope
 from shared.events.wallet import (
     ClaimOpened,
+    FundDescribed,
     FundsHeld,
     ItemFrozen,
     MonthCharged,
@@ -76,12 +84,14 @@ async def on_child_described(tx: Transaction, envelope: Envelope) -> None:
             await telling.describe_child(tx, event.child_id, news, event.guardians, event.version)
 
 
-@router.on(GroupDescribed)
-async def on_group_described(tx: Transaction, envelope: Envelope) -> None:
-    """The names by which guardians know a group."""
+@router.on(GroupDescribed, ProviderDescribed, FundDescribed)
+async def on_name(tx: Transaction, envelope: Envelope) -> None:
+    """The names by which people know a group, a provider, a fund."""
     match envelope.event:
-        case GroupDescribed() as event:
-            await heard.describe_group(tx, event.group_id, event.version, event.name.model_dump())
+        case (
+            GroupDescribed(group_id=id_) | ProviderDescribed(provider_id=id_) | FundDescribed(fund_id=id_)
+        ) as event:
+            await heard.describe(tx, id_, event.version, event.name.model_dump())
 
 
 @router.on(StaffDescribed)
@@ -229,6 +239,8 @@ def _dispute(envelope: Envelope) -> directing.DisputeNews:
 def _payout(envelope: Envelope) -> News:
     event = cast("PayoutSent | PayoutSettled | PayoutBounced", envelope.event)
     values: dict[str, Any] = {"amount_tiyn": event.amount_tiyn, "items": event.items}
+    if event.months:
+        values["months"] = list(event.months)
     kind = Kind.PAYOUT_SENT
     match event:
         case PayoutSettled():
@@ -236,4 +248,5 @@ def _payout(envelope: Envelope) -> News:
         case PayoutBounced(code=code):
             kind = Kind.PAYOUT_BOUNCED
             values["bank_code"] = code
-    return News(envelope.id, kind, envelope.time, provider_id=event.provider_id, values=values)
+    about = {"provider_id": event.provider_id, "fund_id": event.fund_id}
+    return News(envelope.id, kind, envelope.time, **about, values=values)

@@ -1,4 +1,4 @@
-"""The tables of notifications: what is known of groups and enrollments, messages, and how people are reached.
+"""The tables of notifications: names, what is known of enrollments, messages, and how people are reached.
 
 Guardians of a child and directors of a provider are the plumbing's `grants`. Contacts are encrypted; nothing
 else here is personal.
@@ -23,14 +23,14 @@ def _one_of(column: str, *values: str) -> str:
     return f"{column} IN ({', '.join(repr(value) for value in values)})"
 
 
-groups = sa.Table(
-    "groups",
+names = sa.Table(
+    "names",
     metadata,
-    sa.Column("group_id", sa.Uuid, primary_key=True),
+    sa.Column("id", sa.Uuid, primary_key=True),
     sa.Column("version", sa.BigInteger, nullable=False),
     sa.Column("names", JSONB, nullable=False),
 )
-"""Projection: the public names of groups."""
+"""Projection: the public names of groups, providers and funds."""
 
 enrollments = sa.Table(
     "enrollments",

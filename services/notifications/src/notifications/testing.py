@@ -7,9 +7,16 @@ from uuid import UUID, uuid5
 
 from shared.database import new_id
 from shared.events.attendance import DisputeDecided, DisputeOpened
-from shared.events.clubs import GroupDescribed, Names, SeatQueued, StaffDescribed, WeeklyLesson
+from shared.events.clubs import (
+    GroupDescribed,
+    Names,
+    ProviderDescribed,
+    SeatQueued,
+    StaffDescribed,
+    WeeklyLesson,
+)
 from shared.events.enrollment import ChildDescribed, Confirmed, MonthUnfunded
-from shared.events.wallet import FundsHeld, ItemEvent, LessonVerdict, MonthCharged, PayoutEvent
+from shared.events.wallet import FundDescribed, FundsHeld, ItemEvent, LessonVerdict, MonthCharged, PayoutEvent
 
 NOON = datetime(2026, 9, 7, 7, tzinfo=UTC)
 """12:00 in Almaty: not quiet."""
@@ -24,6 +31,7 @@ class Family:
     group_id: UUID = field(default_factory=new_id)
     enrollment_id: UUID = field(default_factory=new_id)
     provider_id: UUID = field(default_factory=new_id)
+    fund_id: UUID = field(default_factory=new_id)
 
     def child_described(self, *guardians: UUID, version: int = 1) -> ChildDescribed:
         """The child, with its guardians or these."""
@@ -46,6 +54,22 @@ class Family:
             coaches=(),
             starts_on=date(2026, 9, 1),
             ends_on=date(2027, 5, 25),
+        )
+
+    def provider_described(self) -> ProviderDescribed:
+        """Whose group it is, with its name."""
+        name = Names(kk="Ақмола өнер мектебі", ru="Акмолинская школа искусств", en="Aqmol school of arts")
+        return ProviderDescribed(provider_id=self.provider_id, version=1, name=name)
+
+    def fund_described(self) -> FundDescribed:
+        """Who pays, with its name."""
+        return FundDescribed(
+            fund_id=self.fund_id,
+            version=1,
+            program_id=new_id(),
+            name=Names(kk="Целиноград ауданы", ru="Целиноградский район", en="Tselinograd district"),
+            mode="ahead",
+            last_capture_on=date(2027, 5, 25),
         )
 
 
@@ -174,8 +198,9 @@ def payout(event: type[SomePayoutEvent], family: Family, **more: str) -> SomePay
         payout_id=new_id(),
         run_id=new_id(),
         provider_id=family.provider_id,
-        fund_id=new_id(),
+        fund_id=family.fund_id,
         amount_tiyn=5_769_230,
         items=5,
+        months=("2026-09", "2026-10"),
         **more,
     )

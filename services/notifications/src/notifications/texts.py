@@ -4,7 +4,7 @@ The texts are in `locales/`, read by `shared.texts`. Money and dates are written
 No text names a child: this service knows none by name.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
@@ -93,6 +93,10 @@ def _month(month: str, language: LanguageCode) -> str:
     return format_date(first_day(month), _MONTH[language], locale=language)
 
 
+def _months(months: Sequence[str], language: LanguageCode) -> str:
+    return ", ".join(_month(month, language) for month in months)
+
+
 _COUNTED: Mapping[Kind, str] = {
     Kind.SEAT_QUEUED: "ahead",
     Kind.MONTH_CHARGED: "planned",
@@ -103,16 +107,19 @@ _COUNTED: Mapping[Kind, str] = {
 }
 """Which value decides the plural of a body."""
 
-_MORE = ("disputed_tiyn", "uncovered_tiyn")
+_MORE = ("disputed_tiyn", "uncovered_tiyn", "provider", "fund", "months")
 
 _WRITE: Mapping[str, Callable[[Any, LanguageCode], str]] = {
     "group": _name,
+    "provider": _name,
+    "fund": _name,
     "ahead": _number,
     "starts_on": _day,
     "until": _moment,
     "on": _day,
     "grace_ends_on": _day,
     "month": _month,
+    "months": _months,
     "missing_tiyn": money,
     "amount_tiyn": money,
     "before_tiyn": money,

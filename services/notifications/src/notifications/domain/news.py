@@ -29,6 +29,8 @@ class News:
     group_id: UUID | None = None
     provider_id: UUID | None = None
     """Whose directors are told, if it is not for guardians."""
+    fund_id: UUID | None = None
+    """Who pays."""
     values: Mapping[str, Any] = field(default_factory=dict)
 
 

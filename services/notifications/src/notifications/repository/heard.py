@@ -1,4 +1,4 @@
-"""What was heard of groups, enrollments and their months: the projections that messages are made from.
+"""What was heard of names, enrollments and their months: the projections that messages are made from.
 
 Rows are locked in the order of their ids, whether they are there already or not: two events of one enrollment
 that come over two topics are judged one after the other.
@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 
 from notifications.domain.kinds import Kind
 from notifications.domain.news import EnrollmentSeen, MonthMoney, News
-from notifications.tables import enrollments, groups, months
+from notifications.tables import enrollments, months, names
 from shared.database import Transaction
 
 MonthKey = tuple[UUID, str]
@@ -29,24 +29,22 @@ class HeardEnrollment:
     seen: EnrollmentSeen | None
 
 
-async def describe_group(tx: Transaction, group_id: UUID, version: int, names: Mapping[str, str]) -> None:
-    """Keep a group's names, unless newer ones are known."""
-    row = insert(groups).values(group_id=group_id, version=version, names=names)
+async def describe(tx: Transaction, id_: UUID, version: int, said: Mapping[str, str]) -> None:
+    """Keep how a group, a provider or a fund is called, unless something newer is known."""
+    row = insert(names).values(id=id_, version=version, names=said)
     await tx.execute(
         row.on_conflict_do_update(
-            index_elements=[groups.c.group_id],
+            index_elements=[names.c.id],
             set_={"version": row.excluded.version, "names": row.excluded.names},
-            where=row.excluded.version >= groups.c.version,
+            where=row.excluded.version >= names.c.version,
         )
     )
 
 
-async def names_of(tx: Transaction, group_ids: Iterable[UUID]) -> Mapping[UUID, Mapping[str, str]]:
-    """The names of these groups in every language, as far as known."""
-    rows = await tx.execute(
-        sa.select(groups.c.group_id, groups.c.names).where(groups.c.group_id.in_(list(group_ids)))
-    )
-    return {row.group_id: row.names for row in rows}
+async def names_of(tx: Transaction, ids: Iterable[UUID]) -> Mapping[UUID, Mapping[str, str]]:
+    """How these are called in every language, as far as known."""
+    rows = await tx.execute(sa.select(names.c.id, names.c.names).where(names.c.id.in_(list(ids))))
+    return {row.id: row.names for row in rows}
 
 
 async def lock_enrollments(tx: Transaction, news: Sequence[News]) -> dict[UUID, HeardEnrollment]:

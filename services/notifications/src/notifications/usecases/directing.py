@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from uuid import UUID
 
 from notifications.domain.news import News
 from notifications.domain.reaching import Told, tell
@@ -38,17 +39,23 @@ async def tell_directors(tx: Transaction, news: Sequence[News]) -> list[NotYet |
 
 async def _for_directors(tx: Transaction, news: Sequence[News]) -> tuple[list[Told], list[NotYet | None]]:
     directors = await people.directors_of(tx, {one.provider_id for one in news if one.provider_id})
-    names = await heard.names_of(tx, {one.group_id for one in news if one.group_id})
+    names = await heard.names_of(tx, {id_ for one in news for id_ in _mentioned(one).values()})
     told: list[Told] = []
     answers: list[NotYet | None] = []
     for one in news:
         if one.provider_id is None or one.provider_id not in directors:
             answers.append(NotYet("staff_described"))
-        elif one.group_id is not None and one.group_id not in names:
-            answers.append(NotYet("group_described"))
+        elif nameless := [what for what, id_ in _mentioned(one).items() if id_ not in names]:
+            answers.append(NotYet(f"{nameless[0]}_described"))
         else:
             answers.append(None)
-            named = {"group": names[one.group_id]} if one.group_id is not None else {}
+            named = {what: names[id_] for what, id_ in _mentioned(one).items()}
             about = replace(one, values={**named, **one.values})
             told += tell(about, directors[one.provider_id], tx.now)
     return told, answers
+
+
+def _mentioned(news: News) -> dict[str, UUID]:
+    """What is called by its name: who directs several providers, or is paid by several funds, knows which."""
+    ids = {"group": news.group_id, "provider": news.provider_id, "fund": news.fund_id}
+    return {what: id_ for what, id_ in ids.items() if id_ is not None}
