@@ -13,7 +13,7 @@ from shared.retrying import is_passing, until_it_passes
 POLL_SECONDS = 0.5
 DEADLINES_MAX = 100
 EVENTS_ENOUGH = 250
-"""After so many events a transaction ends and lets go of its locks: many things are due at the same moment."""
+"""So many end a transaction, which lets go of its locks: many things are due at the same moment."""
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Timekeeper:
                 await asyncio.sleep(POLL_SECONDS)
 
     async def once(self) -> int:
-        """Act on what is due now; how many were acted on. One that fails is postponed and holds up no other."""
+        """Act on what is due now; on how much. What fails is postponed and holds up nothing else."""
         try:
             return await self._act()
         except Exception as error:
