@@ -109,16 +109,23 @@ class EventRouter:
         """The topics to read."""
         return frozenset(self._topics)
 
+    @property
+    def types(self) -> frozenset[str]:
+        """The types that are handled here."""
+        return frozenset(self._batches)
+
     def wants(self, record: Record) -> bool:
         """Whether the record's type is handled here; one without a type is nobody's, and is set aside."""
         type_ = record.text_headers().get("ce_type")
         return type_ is None or type_ in self._batches
 
     def read(self, record: Record) -> Envelope | Why:
-        """The event in a record that is wanted, or why it cannot be read."""
+        """The event in a record, or why it cannot be handled now."""
         headers = record.text_headers()
         if "ce_type" not in headers:
             return Why("unreadable", "no_type")
+        if headers["ce_type"] not in self._batches:  # a newer version of this service parked it
+            return Why("not_yet", "handler")
         try:
             return to_envelope(headers, topic=record.topic, key=record.text_key() or "", value=record.value)
         except ValueError:  # its text may quote the content
