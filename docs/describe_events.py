@@ -9,8 +9,6 @@ from enrollment.main import service as enrollment
 from notifications.main import service as notifications
 from shared.events.envelope import Event, catalog
 from shared.events.schemas import Schema, describe
-from shared.kafka import Record
-from shared.service import Service
 from wallet.main import service as wallet
 
 FILE = Path(__file__).parent / "events.md"
@@ -20,7 +18,8 @@ HEAD = """\
 # Events
 
 Generated from the code by `docs/describe_events.py`; a test holds the two together. Change the code, then run
-`.venv/bin/python -m shared.events.schemas` and `.venv/bin/python docs/describe_events.py`.
+`.venv/bin/python -m shared.events.schemas`, `.venv/bin/python docs/describe_events.py` and
+`.venv/bin/python docs/describe_streams.py`, which writes the same for machines, as AsyncAPI.
 
 An event is a record in Kafka: CloudEvents 1.0 in binary mode. So its attributes are headers (`ce_id`,
 `ce_type`, `ce_source`, `ce_subject`, `ce_time`, `ce_partitionkey`, `ce_correlationid`, `ce_causationid`, and
@@ -114,13 +113,8 @@ def _resolve(reference: dict[str, Any], schema: Schema) -> Schema:
 
 
 def _readers(event: type[Event]) -> list[str]:
-    """Services whose router wants this type."""
-    return [service.name for service in SERVICES if _reads(service, event)]
-
-
-def _reads(service: Service, event: type[Event]) -> bool:
-    empty = Record(event.topic, 0, 0, None, (("ce_type", event.type.encode()),), b"")
-    return service.events.wants(empty)
+    """Services whose router handles this type."""
+    return [service.name for service in SERVICES if event.type in service.events.types]
 
 
 def _anchor(type_: str) -> str:
