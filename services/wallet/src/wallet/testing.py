@@ -119,8 +119,9 @@ async def waits_for_a_lock(edge: Edge) -> None:
     while True:
         async with edge.transaction() as tx:
             waiting = await (await tx.driver()).fetchval(
-                "SELECT count(*) FROM pg_locks WHERE NOT granted AND pid <> pg_backend_pid()"
+                "SELECT count(*) FROM pg_stat_activity"
+                " WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
         if waiting:
             return
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)

@@ -6,7 +6,7 @@ Each moment is reached from outside: somebody else holds a lock that it needs, o
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 
 import asyncpg
 import httpx
@@ -21,7 +21,7 @@ from shared.testing import Database, eventually, topics_for
 from shared.testing_http import ServedApi, TokenIssuer, signed_in
 from wallet.main import service as wallet
 from wallet.settings import WalletSettings
-from wallet.testing import Check
+from wallet.testing import Check, waits_for_a_lock
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.xdist_group("wallet worker")]
 ORDERS = "SELECT 1 FROM payouts FOR UPDATE"
@@ -29,10 +29,6 @@ ITEMS = "SELECT 1 FROM payable_items FOR UPDATE"
 RUNS = "SELECT 1 FROM payout_runs FOR UPDATE"
 PROPOSALS = "SELECT 1 FROM proposals FOR UPDATE"
 RELAY = "SELECT pg_advisory_xact_lock(hashtext('relay'), hashtext(current_schema()))"
-WAITING = """
-SELECT count(*) FROM pg_stat_activity
-WHERE datname = current_database() AND usename = 'wallet' AND wait_event_type = 'Lock'
-"""
 
 
 @pytest.fixture
@@ -69,20 +65,6 @@ async def holding(database: Database, statement: str) -> AsyncIterator[None]:
             yield
     finally:
         await connection.close()
-
-
-@pytest.fixture
-def blocked(database: Database) -> Callable[[], Awaitable[None]]:
-    """Wait until the worker waits for a lock."""
-
-    async def wait() -> None:
-        connection = await asyncpg.connect(database.superuser_url)
-        try:
-            await eventually(lambda: connection.fetchval(WAITING), seconds=60)
-        finally:
-            await connection.close()
-
-    return wait
 
 
 async def become(office: Office, *states: str) -> None:
@@ -183,7 +165,6 @@ async def test_at_the_second_approval(
     worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
-    blocked: Callable[[], Awaitable[None]],
     assert_clean: Check,
 ) -> None:
     person, api = approving
@@ -191,7 +172,7 @@ async def test_at_the_second_approval(
     for locked in (PROPOSALS, RUNS):  # before it has written anything, and when it has decided
         async with holding(database, locked):
             asking = asyncio.create_task(person.approve())
-            await blocked()
+            await waits_for_a_lock(proposed.edge)
             api.kill()
             with pytest.raises(httpx.TransportError):
                 await asking
@@ -217,13 +198,12 @@ async def test_before_the_commit_of_submitting(
     worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
-    blocked: Callable[[], Awaitable[None]],
     assert_clean: Check,
 ) -> None:
     async with holding(database, ITEMS):
         await approve(proposed)
         worker.start()
-        await blocked()
+        await waits_for_a_lock(proposed.edge)
         worker.kill()
     assert (await proposed.states(), await proposed.stages()) == (["prepared"], ["in_run"] * 2)
     worker.start()
@@ -274,7 +254,6 @@ async def test_when_the_bank_has_answered_and_nobody_has_noted_it(
     worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
-    blocked: Callable[[], Awaitable[None]],
     assert_clean: Check,
 ) -> None:
     bank.behave("slow", seconds=1.5)
@@ -282,7 +261,7 @@ async def test_when_the_bank_has_answered_and_nobody_has_noted_it(
     worker.start()
     await taken_by(bank, 1)
     async with holding(database, ORDERS):
-        await blocked()
+        await waits_for_a_lock(proposed.edge)
         worker.kill()
     assert (await proposed.states(), await proposed.stages()) == (["submitting"], ["submitting"] * 2)
     worker.start()
@@ -343,7 +322,6 @@ async def test_while_an_answer_is_read(
     worker: ServiceProcess,
     bank: SandboxBank,
     database: Database,
-    blocked: Callable[[], Awaitable[None]],
     assert_clean: Check,
     behavior: str,
     end: str,
@@ -355,7 +333,7 @@ async def test_while_an_answer_is_read(
     await become(proposed, "sent")
     async with holding(database, locked):
         bank.change_mind(behavior)
-        await blocked()
+        await waits_for_a_lock(proposed.edge)
         worker.kill()
     assert (await proposed.states(), await proposed.stages()) == (["sent"], ["sent"] * 2)
     await assert_clean()
