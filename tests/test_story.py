@@ -10,13 +10,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from rig import replay, state
+from rig import outside, replay, state
 from rig import system as rig
 from rig.system import SERVICES, System
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("story"), pytest.mark.timeout(600)]
 
 SEED = 20260914
+TYPES_MIN = 20
+"""How many types of events the story tells, at least."""
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +49,14 @@ async def test_the_trace_of_an_order_leads_to_the_marks_and_to_the_budget_line(
         "device present",
     ):
         assert part in trace, trace
+
+
+async def test_every_record_is_what_the_contracts_promise(played: tuple[System, str]) -> None:
+    system, _ = played
+    await system.settled(seconds=60)
+    seen, wrong = await outside.look(system.kafka_bootstrap)
+    assert wrong == []
+    assert len(seen) > TYPES_MIN, seen
 
 
 async def test_every_record_may_be_handled_again_in_another_order_of_keys(
