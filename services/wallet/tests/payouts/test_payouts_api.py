@@ -64,7 +64,7 @@ async def test_an_account_is_proposed_and_seen_by_those_concerned_only(
     stranger, auditor = await director(api, new_id()), new_id()
     await api.grant(auditor, "auditor", "region", new_id())
     async with signed_in(api.url, api.issuer, stranger) as client:
-        assert code_of(await client.post(path, json=PAYEE)) == (403, "role_required")
+        assert code_of(await client.post(path, json=PAYEE)) == (404, "not_found")
         assert code_of(await client.get(path)) == (404, "not_found")
     async with signed_in(api.url, api.issuer, auditor) as client:
         assert (await client.get(path)).status_code == 200
@@ -133,12 +133,13 @@ async def test_orders_and_runs_of_others_do_not_exist(api: ServedApi, office: Of
     (order,) = await office.orders()
     strangers = [await director(api, new_id()), new_id()]
     await api.grant(strangers[1], "administrator", "region", new_id())
-    for stranger in strangers:
+    refusals = [(403, "role_required"), (404, "not_found")]
+    for stranger, refusal in zip(strangers, refusals, strict=True):
         async with signed_in(api.url, api.issuer, stranger) as client:
             for path in (f"payout-runs/{run.id}", f"payouts/{order['id']}", f"payouts/{new_id()}"):
                 assert code_of(await client.get(f"/v1/{path}")) == (404, "not_found")
             started = await client.post("/v1/payout-runs", json={"fund_id": str(office.fund_id)})
-            assert code_of(started) == (403, "role_required")
+            assert code_of(started) == refusal
 
 
 @pytest.mark.parametrize("msgid", [text for code in CODES for text in (code, f"{code}.action")])

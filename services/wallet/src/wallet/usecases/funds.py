@@ -86,6 +86,7 @@ async def read_fund(tx: Transaction, fund_id: UUID) -> FundRow:
 
 async def deposit(tx: Transaction, principal: Principal, fund_id: UUID, amount: int, key: str) -> UUID:
     """Money of the funder arrived. The same key of the same person is the same deposit, for ever."""
+    principal.require("administrator")
     fund = await read_fund(tx, fund_id)
     require_administrator(principal, fund.region_id, fund.program_id)
     command = Deposit(new_id(), Identity(f"person/{principal.person_id}", "deposit", key), fund_id, amount)

@@ -4,22 +4,23 @@ from typing import Annotated
 from uuid import UUID
 
 from idnumbers.nationalid import KAZ
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from shared.approvals import ApprovalKind, Proposal, propose
 from shared.database import Transaction, new_id
-from shared.errors import ForbiddenError, InvalidError, NotFoundError
+from shared.errors import InvalidError, NotFoundError
 from shared.security import Principal
 from wallet.domain.payouts import account_trouble
 from wallet.repository import payees
 from wallet.repository.payees import Payee
-from wallet.usecases.programs import Plan
+from wallet.usecases.programs import Plan, composed
 
 Name = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=140, pattern=r"^[^\x00-\x1f\x7f\u2028\u2029]+$"
     ),
+    AfterValidator(composed),
 ]
 
 
@@ -34,8 +35,9 @@ class PayeePlan(Plan):
 
 async def propose_payee(tx: Transaction, principal: Principal, plan: PayeePlan) -> Proposal:
     """A director of the provider proposes. Any administrator may approve: a provider has no region."""
+    principal.require("director")
     if plan.provider_id not in principal.scopes("director"):
-        raise ForbiddenError("role_required")
+        raise NotFoundError
     if trouble := account_trouble(plan.iban):
         raise InvalidError(trouble)
     if not KAZ.BusinessIDNumber.validate(plan.bin):

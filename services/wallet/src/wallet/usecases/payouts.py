@@ -36,6 +36,7 @@ class RunPlan(Plan):
 
 async def start_payout_run(tx: Transaction, principal: Principal, fund_id: UUID) -> PayoutRun:
     """Take all that is due from a fund and can be paid: one order a provider, to be approved by another."""
+    principal.require("administrator")
     fund = await read_fund(tx, fund_id)
     require_administrator(principal, fund.region_id)
     due = await payout_runs.take_due(tx, fund_id, clock.civil_date(tx.now))

@@ -1,15 +1,16 @@
 """Programs come into being by two persons, and are told to the other services."""
 
+import unicodedata
 from datetime import date
 from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared import clock, outbox
 from shared.approvals import ApprovalKind, Proposal, propose
 from shared.database import Transaction, new_id
-from shared.errors import ForbiddenError
+from shared.errors import NotFoundError
 from shared.events.clubs import Names
 from shared.events.envelope import Code
 from shared.events.wallet import ProgramDescribed
@@ -19,11 +20,18 @@ from wallet.repository.programs import ProgramRow
 
 REPUBLISHED_AT_ONCE = 100
 
+
+def composed(text: str) -> str:
+    """The one form of a text that can be written in several: é is one letter."""
+    return unicodedata.normalize("NFC", text)
+
+
 Line = Annotated[
     str,
     StringConstraints(
         strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\t\n\r\u2028\u2029]+$"
     ),
+    AfterValidator(composed),
 ]
 Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
 DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
@@ -107,9 +115,10 @@ async def propose_program(tx: Transaction, principal: Principal, plan: ProgramPl
 
 
 def require_administrator(principal: Principal, *scopes: UUID) -> None:
-    """Raise `role_required` unless the person administers one of these."""
+    """For those who administer one of these; for other administrators what is in them does not exist."""
+    principal.require("administrator")
     if principal.scopes("administrator").isdisjoint(scopes):
-        raise ForbiddenError("role_required")
+        raise NotFoundError
 
 
 async def _create_program(tx: Transaction, _: Proposal, plan: ProgramPlan) -> UUID:

@@ -39,6 +39,7 @@ async def start_run(
     tx: Transaction, principal: Principal, *, fund_id: UUID, until: date, dry_run: bool
 ) -> UUID:
     """Ask for a run; the worker does it. A dry run writes nothing but its own figures."""
+    principal.require("administrator")
     fund = await read_fund(tx, fund_id)
     require_administrator(principal, fund.region_id, fund.program_id)
     today = clock.civil_date(tx.now)
