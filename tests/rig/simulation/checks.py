@@ -1,13 +1,12 @@
-"""What must hold, whatever happened: after each commit (`seats_suffice`), and once all is quiet."""
+"""What must hold, whatever happened: after each commit (`of_seats`), and once all is quiet."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from datetime import date, timedelta
+from datetime import date
 from uuid import UUID
 
 from enrollment.domain.enrollment import MonthState, State
 from rig.simulation.ledger import total
-from rig.simulation.machines import Machine
 from rig.simulation.seats import book_of
 from rig.simulation.store import Store
 from rig.simulation.town import Town
@@ -15,6 +14,7 @@ from rig.simulation.world import World
 from shared.events.envelope import Event, catalog
 from wallet.domain.accounts import Balance, Kind
 from wallet.domain.items import PAID, UNPAID, Stage
+from wallet.domain.payouts import State as PayoutState
 
 WAITING = frozenset({State.REQUESTED, State.FUNDING})
 QUEUEING = frozenset({State.QUEUED, State.OFFERED})
@@ -35,15 +35,17 @@ NUMBERED = {
 """Facts that come in the order of this number, for each thing they are about."""
 
 
-def seats_suffice(machine: Machine) -> None:
-    """Clubs: on no day are more seats taken than there are. Looked at after every commit."""
-    for group_id in machine.store.rows("groups"):
-        book = book_of(machine.store, group_id)
+def of_seats(store: Store, today: date) -> Iterator[str]:
+    """Clubs, after every commit: no day has more seats taken than there are, and what is free is offered."""
+    for group_id in store.rows("groups"):
+        book = book_of(store, group_id)
         taken = [days for place in book.places.values() if (days := place.days)]
         for first, _ in taken:
             there = sum(since <= first < before for since, before in taken)
             if there > book.capacity:
-                raise AssertionError(f"{there} seats of {book.capacity} on {first} in {group_id}")
+                yield f"{there} seats of {book.capacity} on {first} in {group_id}"
+        if book.queue and book.free_from(today) is not None:
+            yield f"{group_id}: somebody waits while a seat is free"
 
 
 def violations(world: World, town: Town, *, groups_are_over: bool) -> Iterator[str]:
@@ -52,8 +54,9 @@ def violations(world: World, town: Town, *, groups_are_over: bool) -> Iterator[s
     yield from _nothing_stuck(world)
     yield from _services_agree(world)
     yield from _ledger(world.machines["wallet"].store, town)
+    yield from _items(world.machines["wallet"].store)
     yield from _months(world.machines["wallet"].store)
-    yield from _queues(world.machines["clubs"].store, world.today)
+    yield from world.found
     yield from _events(world)
 
 
@@ -137,6 +140,23 @@ def _fund(store: Store, fund_id: UUID) -> Iterator[str]:
             yield f"item {one.id} left although it is frozen"
 
 
+def _items(store: Store) -> Iterator[str]:
+    """Each item is where it should be by what was signed, disputed and ordered."""
+    signed = {(id_, month, revision) for id_, month, revision, _ in store.rows("signed_revisions")}
+    ordered = Counter[UUID]()
+    for item in store.rows("items").values():
+        if item.stage is Stage.CHARGED and (item.enrollment_id, item.month, item.revision) in signed:
+            yield f"item {item.id} was signed and is not due"
+        month = store.rows("months")[item.enrollment_id, item.month]
+        if item.stage in UNPAID and item.frozen is not month.frozen:
+            yield f"item {item.id} is frozen: {item.frozen}, its month: {month.frozen}"
+        if item.payout_id is not None:
+            ordered[item.payout_id] += item.amount_tiyn
+    for order in store.rows("payouts").values():
+        if order.state is not PayoutState.BOUNCED and order.amount_tiyn != ordered[order.id]:
+            yield f"{order.state} order {order.id} of {order.amount_tiyn} has {ordered[order.id]} of items"
+
+
 def _months(store: Store) -> Iterator[str]:
     """Captured for a month is what its items say, and what its latest facts cost, if there was money."""
     owed = Counter[tuple[UUID, str]]()
@@ -164,13 +184,6 @@ def _months(store: Store) -> Iterator[str]:
             and charged.cost_tiyn != (charged.amount_tiyn + charged.uncovered_tiyn)
         ):
             yield f"{key}: costs {charged.cost_tiyn}, captured {charged.amount_tiyn}"
-
-
-def _queues(store: Store, today: date) -> Iterator[str]:
-    for group_id in store.rows("groups"):
-        book = book_of(store, group_id)
-        if book.queue and book.free_from(today) is not None and book.end > today + timedelta(days=1):
-            yield f"{group_id}: somebody waits while a seat is free"
 
 
 def _events(world: World) -> Iterator[str]:

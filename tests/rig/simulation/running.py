@@ -35,7 +35,7 @@ def simulate(seed: int, size: Size = Size(), *, steps: int = 900) -> Outcome:  #
 
     def live() -> None:
         town = found(world, size)
-        world.on_seats = checks.seats_suffice
+        world.on_seats = checks.of_seats
         people, bank = People(world, town), Bank(world)
         world.begin_faults()
         for step in range(steps):

@@ -1,6 +1,6 @@
 """One small town and its four services: a clock, dice, and what happens next."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from random import Random
@@ -11,6 +11,8 @@ import structlog.testing
 
 from rig.simulation import enrollment, inboxes, ledger, orders, plumbing, replacing, seats, sheets, statements
 from rig.simulation.machines import NO_FAULTS, ROUTERS, Machine, Rates, Topics
+from rig.simulation.store import Store
+from shared.clock import civil_date
 from shared.database import Transaction
 from shared.errors import DomainError
 
@@ -33,8 +35,9 @@ class World:
     sometimes: dict[str, int] = field(default_factory=dict)
     """What happened how often: a run in which a fault never happens shows nothing."""
     accepted: list[UUID] = field(default_factory=list)
-    violations: list[str] = field(default_factory=list)
-    on_seats: Callable[[Machine], None] = lambda _: None
+    found: list[str] = field(default_factory=list)
+    """What was wrong on the way."""
+    on_seats: Callable[[Store, date], Iterable[str]] = lambda _, __: ()
 
     def __post_init__(self) -> None:
         self.dice = Random(self.seed)  # noqa: S311 - reproducible, not secret
@@ -60,7 +63,7 @@ class World:
 
     def _committed(self, machine: Machine, tables: set[str]) -> None:
         if "seats" in tables:
-            self.on_seats(machine)
+            self.found += self.on_seats(machine.store, self.today)
 
     def begin_faults(self) -> None:
         """From now on anything may go wrong."""
@@ -141,7 +144,7 @@ class World:
 
     @property
     def today(self) -> date:
-        return (self.now + timedelta(hours=5)).date()
+        return civil_date(self.now)
 
 
 def quietly(work: Callable[[], None], world: World) -> list[str]:
