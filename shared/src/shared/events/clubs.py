@@ -157,7 +157,10 @@ class DatedLesson(Part):
 
 
 class GroupMonthPlanned(Event):
-    """The lessons a group has planned in a civil month. Full state."""
+    """The lessons a group planned in a civil month: what its price is divided by. Full state.
+
+    Those after the group's last day (`group_described`) are not held; once none is left, it is empty.
+    """
 
     type: ClassVar[str] = "clubs.group_month_planned.v1"
     topic: ClassVar[str] = CLUBS_EVENTS
