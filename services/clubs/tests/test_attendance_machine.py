@@ -26,7 +26,11 @@ from shared.clock import civil_date, civil_moment
 from shared.errors import DomainError
 
 # The last test looks at what the one before it has reached.
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("attendance_machine")]
+pytestmark = [
+    pytest.mark.servers,
+    pytest.mark.xdist_group("attendance_machine"),
+    pytest.mark.timeout(300),
+]
 
 DAYS = [date(2026, 9, day) for day in (4, 7, 11, 14, 18, 21, 25, 28)]
 PUPILS = 3
