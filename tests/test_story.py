@@ -19,6 +19,8 @@ pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("story"), pytest.mark
 SEED = 20260914
 TYPES_MIN = 20
 """How many types of events the story tells, at least."""
+LATE = re.compile(r"✗ .+ after \d+\.\d\d s: expected within")
+"""Other tests run on the same cores: here, and only here, a step may take longer than it is told to."""
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +33,9 @@ def played() -> Iterator[tuple[System, str]]:
 
 async def test_every_step_goes_as_told_and_the_books_are_right(played: tuple[System, str]) -> None:
     _, told = played
-    assert "steps went as told" in told, told
+    assert [line for line in told.splitlines() if "✗" in line and not LATE.search(line)] == [], told
+    assert "The story ends here" not in told, told
+    assert re.search(r"All \d+ steps went as told\.|Not as told: step [\d, ]+ of \d+\.", told), told
     assert "NOT CLEAN" not in told, told
 
 
