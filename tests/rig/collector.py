@@ -26,6 +26,8 @@ class Collector:
     """Where spans come together."""
 
     endpoint: str
+    attributes: set[str] = field(default_factory=set)
+    """All that spans say of themselves, of whatever trace."""
     _spans: list[Span] = field(default_factory=list)
 
     def take(self, body: bytes) -> None:
@@ -33,6 +35,8 @@ class Collector:
         for resource in ExportTraceServiceRequest.FromString(body).resource_spans:
             told = {one.key: one.value.string_value for one in resource.resource.attributes}
             for scope in resource.scope_spans:
+                for one in scope.spans:
+                    self.attributes.update(str(said) for said in (*one.attributes, *one.events, one.status))
                 self._spans.extend(
                     Span(
                         one.trace_id.hex(),

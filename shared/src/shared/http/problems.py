@@ -98,7 +98,7 @@ def problem(
         status=status,
         detail=texts.translate(language, f"{code}.action", **(values or {})),
         code=code,
-        instance=_printable(scope["path"]),
+        instance=_instance(scope),
         correlation_id=correlation_id_of(scope),
         errors=list(defects) or None,
     )
@@ -170,5 +170,16 @@ def pointer_of(steps: Sequence[str | int]) -> str:
     return "".join("/" + str(step).replace("~", "~0").replace("/", "~1") for step in steps)
 
 
-def _printable(path: str) -> str:
-    return path if path.isprintable() and len(path) <= 200 else "/"  # noqa: PLR2004 - longer is no path of ours
+def _instance(scope: Scope) -> str:
+    """The path that was asked, as far as it is names of ours and ids; nothing else is repeated."""
+    route: str | None = getattr(scope.get("route"), "path", None)
+    if route is None:
+        return "/"
+    return str(scope["path"]) if all(map(_is_id, scope.get("path_params", {}).values())) else route
+
+
+def _is_id(value: object) -> bool:
+    try:
+        return str(UUID(str(value))) == str(value)
+    except ValueError:
+        return False
