@@ -10,15 +10,16 @@ from rig.simulation.running import simulate, simulate_many
 
 SAGAS_IN_THE_GATE = 2_000
 PARTS = 4
-SEEDS_A_PART = range(12)
+SEEDS_A_PART = 9
 ROOM_FOR_SEEDS = 1_000
 
 FOUND = {"a first look": 1}
-"""A seed for each bug that was found here, by what it was."""
+"""A seed for each bug that was found here, by what it was; and one so that `make check` looks, too."""
 
 MUST_HAPPEN = {
     *("crash before_commit", "crash after_commit", "pause", "bank: lost answer", "approve run"),
     *("accept_offer", "decline_offer", "dispute", "decide", "withdraw", "close group", "sign"),
+    *("wallet.item_frozen.v1", "wallet.payout_settled.v1", "wallet.payout_bounced.v1"),
 }
 """A run in which one of these never happens shows less than it says."""
 
@@ -33,7 +34,7 @@ def test_a_seed_that_once_found_a_bug_finds_none(seed: int) -> None:
 @pytest.mark.parametrize("part", range(PARTS))
 def test_whatever_comes_when_every_request_is_settled_once_and_all_services_agree(part: int) -> None:
     first = 1 + part * ROOM_FOR_SEEDS
-    sagas, sometimes, failed = simulate_many(range(first, first + len(SEEDS_A_PART)))
+    sagas, sometimes, failed = simulate_many(range(first, first + SEEDS_A_PART))
 
     assert not failed, "\n".join(f"DICE={one.seed}: {one.violations[:5]}" for one in failed)
     assert sagas * PARTS >= SAGAS_IN_THE_GATE

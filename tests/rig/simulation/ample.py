@@ -60,7 +60,7 @@ class Ample:
         self._again()
         self._all(self._dispute, [pair for pair in pairs if self._plan.random() < 0.3])
         self.world.drain()
-        People(self.world, self._town).sign()
+        People(self.world, self._town, PLENTY).sign()
         self.world.pass_time(OVER)
 
     def _again(self) -> None:

@@ -20,6 +20,7 @@ _REPORT = (
     "<OrgnlPmtInfAndSts><TxInfAndSts><OrgnlEndToEndId>{msg_id}</OrgnlEndToEndId><TxSts>{status}</TxSts>"
     "{reason}</TxInfAndSts></OrgnlPmtInfAndSts></CstmrPmtStsRpt></Document>"
 )
+LOST, CUT, REJECTED = 0.15, 0.25, 0.2
 _ID = "{*}CstmrCdtTrfInitn/{*}GrpHdr/{*}MsgId"
 
 
@@ -38,14 +39,14 @@ class Bank:
     async def send(self, order: bytes) -> None:
         """Takes it, and may lose it before, or the answer after."""
         chance = self._world.dice.random() if self._faulty else 1
-        if chance < 0.08:
+        if chance < LOST:
             self._world.happened("bank: lost order")
             raise NoAnswerError("lost")
         msg_id = fromstring(order.decode()).find(_ID).text
         if msg_id in self._taken:
             raise PaidTwiceError(msg_id)
-        self._taken[msg_id] = "RJCT" if self._world.dice.random() < 0.2 else "ACSC"
-        if chance < 0.2:
+        self._taken[msg_id] = "RJCT" if self._world.dice.random() < REJECTED else "ACSC"
+        if chance < LOST + CUT:
             self._world.happened("bank: lost answer")
             raise NoAnswerError("cut")
 

@@ -6,7 +6,7 @@ from datetime import date
 from uuid import UUID
 
 from enrollment.domain.enrollment import MonthState, State
-from rig.simulation.ledger import total
+from rig.simulation.ledger import MonthKey, total
 from rig.simulation.seats import book_of
 from rig.simulation.store import Store
 from rig.simulation.town import Town
@@ -57,7 +57,8 @@ def violations(world: World, town: Town, *, groups_are_over: bool) -> Iterator[s
     yield from _items(world.machines["wallet"].store)
     yield from _months(world.machines["wallet"].store)
     yield from world.found
-    yield from _events(world)
+    if groups_are_over:
+        yield from _events(world)
 
 
 def _settled(world: World, *, groups_are_over: bool) -> Iterator[str]:
@@ -158,31 +159,32 @@ def _items(store: Store) -> Iterator[str]:
 
 
 def _months(store: Store) -> Iterator[str]:
-    """Captured for a month is what its items say, and what its latest facts cost, if there was money."""
-    owed = Counter[tuple[UUID, str]]()
+    """Captured for a month is what its items say and its holds, and what stays held is disputed."""
+    owed, captured = Counter[MonthKey](), Counter[MonthKey]()
+    months = store.rows("months")
     for item in store.rows("items").values():
         owed[item.enrollment_id, item.month] += item.owed_tiyn
-    captured = Counter[tuple[UUID, str]]()
-    claimed = Counter[tuple[UUID, str]]()
+        captured[item.enrollment_id, item.month] -= item.claimed_tiyn
     for hold in store.rows("holds").values():
         captured[hold.enrollment_id, hold.month] += sum(layer.captured_tiyn for layer in hold.layers)
-    for item in store.rows("items").values():
-        claimed[item.enrollment_id, item.month] += item.claimed_tiyn
-    for key, month in store.rows("months").items():
-        if month.captured_tiyn != owed[key]:
-            yield f"{key}: captured {month.captured_tiyn}, owed {owed[key]}"
-        if month.captured_tiyn != captured[key] - claimed[key]:
-            yield f"{key}: captured {month.captured_tiyn}, of its holds {captured[key]}"
-    latest: dict[tuple[UUID, str], int] = {}
-    for enrollment_id, name, revision in store.rows("charges"):
-        latest[enrollment_id, name] = max(revision, latest.get((enrollment_id, name), 0))
+        month = months[hold.enrollment_id, hold.month]
+        if hold.open and month.state == "charged" and hold.remaining_tiyn != month.disputed_tiyn:
+            yield f"hold {hold.id} reserves {hold.remaining_tiyn}, disputed is {month.disputed_tiyn}"
+    for key, month in months.items():
+        if not month.captured_tiyn == owed[key] == captured[key]:
+            yield f"{key}: captured {month.captured_tiyn}, owed {owed[key]}, of its holds {captured[key]}"
+    yield from _costs(store)
+
+
+def _costs(store: Store) -> Iterator[str]:
+    """Captured is what the latest facts cost, as far as there was money, unless a dispute stops it."""
+    latest: dict[MonthKey, int] = {}
+    for enrollment_id, month, revision in store.rows("charges"):
+        latest[enrollment_id, month] = max(revision, latest.get((enrollment_id, month), 0))
     for key, revision in latest.items():
         charged = store.rows("charges")[*key, revision][1]
-        if (
-            charged.code is None
-            and not charged.frozen
-            and charged.cost_tiyn != (charged.amount_tiyn + charged.uncovered_tiyn)
-        ):
+        there = charged.amount_tiyn + charged.uncovered_tiyn
+        if charged.code is None and not charged.frozen and charged.cost_tiyn != there:
             yield f"{key}: costs {charged.cost_tiyn}, captured {charged.amount_tiyn}"
 
 

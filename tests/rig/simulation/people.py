@@ -12,19 +12,25 @@ from enrollment.domain.enrollment import Enrollment, State
 from enrollment.usecases import enrolling
 from rig.simulation.plumbing import approve
 from rig.simulation.seats import Seat
-from rig.simulation.town import PRICE, Child, Town, pay_in
+from rig.simulation.town import PRICE, Child, Size, Town, open_one, pay_in
 from rig.simulation.world import World
 from shared.database import Transaction
 from wallet.repository.payout_runs import PROPOSED, PayoutRun
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_run, start_payout_run
 
+RARELY = 0.03
+CANCELS_OFFER = 0.15
+ACCEPTS_OFFER = 0.75
+LESSONS_AT_ONCE = 3
+
 
 class People:
     """Everybody in the town."""
 
-    def __init__(self, world: World, town: Town) -> None:
+    def __init__(self, world: World, town: Town, size: Size) -> None:
         self._world = world
         self._town = town
+        self._size = size
         self._dice = world.dice
 
     def _guardian_of(self, child_id: UUID) -> Child:
@@ -33,20 +39,20 @@ class People:
     def act(self, *, enrolling_goes_on: bool) -> None:
         """Somebody does something."""
         acts: list[tuple[int, Callable[[], None]]] = [
-            (16 if enrolling_goes_on else 0, self.enroll),
+            (34 if enrolling_goes_on else 0, self.enroll),
             (2, self.cancel),
             (1, self.end),
             (6, self.answer_offer),
-            (6, self.mark),
-            (3, self.confirm),
-            (3, self.dispute),
-            (2, self.close_dispute),
-            (2, self.sign),
+            (6 if enrolling_goes_on else 16, self.mark),
+            (3 if enrolling_goes_on else 12, self.confirm),
+            (2 if enrolling_goes_on else 8, self.dispute),
+            (2 if enrolling_goes_on else 6, self.close_dispute),
+            (0 if enrolling_goes_on else 6, self.sign),
             (1, self.deposit),
-            (2, self.pay_out),
+            (0 if enrolling_goes_on else 8, self.pay_out),
         ]
-        if self._dice.random() < 0.01:
-            self.close_group()
+        if self._dice.random() < RARELY:
+            self._dice.choice((self.close_group, self._open_group))()
             return
         weights = [weight for weight, _ in acts]
         self._dice.choices([act for _, act in acts], weights)[0]()
@@ -95,13 +101,16 @@ class People:
             return
         place = self._dice.choice([one for one in found if one.state == "offered"] or found)
         guardian = self._guardian_of(place.request.child_id).guardian
-        answer = seats.accept_offer if self._dice.random() < 0.75 else seats.decline_offer
+        if self._dice.random() < CANCELS_OFFER:
+            self._world.ask("enrollment", "cancel", lambda tx: enrolling.cancel(tx, guardian, place.id))
+            return
+        answer = seats.accept_offer if self._dice.random() < ACCEPTS_OFFER else seats.decline_offer
         self._world.ask("clubs", answer.__name__, lambda tx: answer(tx, guardian, place.offer.id))
 
-    def _lesson_held(self) -> tuple[UUID, UUID, list[Seat]] | None:
-        """A lesson of the last weeks with its group, and who has or had a seat there."""
+    def _lesson_held(self, days: int) -> tuple[UUID, UUID, list[Seat]] | None:
+        """A lesson of the last days with its group, and who has or had a seat there."""
         clubs = self._world.machines["clubs"].store
-        since = self._world.now - timedelta(days=40)
+        since = self._world.now - timedelta(days=days)
         held = [
             (planned.month.group_id, lesson)
             for planned in clubs.rows("group_months").values()
@@ -121,9 +130,12 @@ class People:
         return group_id, lesson.id, seated
 
     def mark(self) -> None:
-        found = self._lesson_held()
-        if found is None:
-            return
+        for _ in range(LESSONS_AT_ONCE):
+            found = self._lesson_held(days=25)
+            if found is not None:
+                self._mark(found)
+
+    def _mark(self, found: tuple[UUID, UUID, list[Seat]]) -> None:
         group_id, lesson_id, seated = found
         provider_id = self._world.machines["clubs"].store.rows("groups")[group_id]["provider_id"]
         source: Reporter = self._dice.choice(("coach", "coach", "device"))
@@ -137,9 +149,9 @@ class People:
         )
 
     def confirm(self) -> None:
-        found = self._lesson_held()
+        found = self._lesson_held(days=25)
         if found is not None:
-            for seat in found[2][:2]:
+            for seat in found[2]:
                 self._confirm(self._guardian_of(seat.place.request.child_id), found[1])
 
     def _confirm(self, child: Child, lesson_id: UUID) -> None:
@@ -147,7 +159,7 @@ class People:
         self._world.ask("clubs", "confirm", lambda tx: lessons.confirm(tx, by, lesson_id, child.id))
 
     def dispute(self) -> None:
-        found = self._lesson_held()
+        found = self._lesson_held(days=90)
         if found is None or not found[2]:
             return
         child = self._guardian_of(self._dice.choice(found[2]).place.request.child_id)
@@ -185,6 +197,11 @@ class People:
 
     def deposit(self) -> None:
         pay_in(self._world, self._town, self._town.funds[1], PRICE * self._dice.randint(1, 3))
+
+    def _open_group(self) -> None:
+        group_id = open_one(self._world, self._town, len(self._town.groups), 2, self._size)
+        if group_id is not None:
+            self._town.groups.append(group_id)
 
     def close_group(self) -> None:
         group_id = self._dice.choice(self._town.groups)

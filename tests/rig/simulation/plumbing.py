@@ -34,7 +34,8 @@ instead_of(cast("Any", retrying.until_it_passes))(at_once)
 @instead_of(inbox.claim)
 async def claim(tx: Transaction, envelopes: Sequence[Envelope]) -> set[tuple[UUID, str]]:
     store = store_of(tx)
-    fresh = {(one.id, one.source) for one in envelopes} - store.rows("inbox").keys()
+    known = store.rows("inbox")
+    fresh = {identity for one in envelopes if (identity := (one.id, one.source)) not in known}
     for identity in fresh:
         store.put("inbox", identity, tx.now)
     return fresh

@@ -2,7 +2,7 @@
 
 import traceback
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
@@ -15,7 +15,16 @@ from rig.simulation.world import World, quietly
 
 OVER = datetime(2027, 2, 1, tzinfo=UTC)
 """By then all groups had their last day, and all months are closed."""
+LATE_AT_MOST = timedelta(days=21)
+"""What is older is heard before anything else happens: nobody is away for a month."""
+STEPS = 900
+QUIET_EACH = 100
+"""After so many steps nobody does anything until all is quiet, and all is looked at."""
 LAST_ACTIONS = 6
+PAUSES = (timedelta(minutes=10), timedelta(hours=5), timedelta(days=1), timedelta(days=4))
+LONG_PAUSES = (timedelta(hours=5), timedelta(days=2), timedelta(days=5), timedelta(days=9))
+PEOPLE_ACT = 16
+"""Of 40 steps these many, less the first ones, are of people; what is left is of the services."""
 
 
 @dataclass
@@ -28,18 +37,23 @@ class Outcome:
     sometimes: Counter[str] = field(default_factory=Counter)
 
 
-def simulate(seed: int, size: Size = Size(), *, steps: int = 900) -> Outcome:  # noqa: B008 - a value
+def simulate(seed: int, *, late_at_most: timedelta = LATE_AT_MOST) -> Outcome:
     """One town from its foundation to the day when everything is over."""
-    world = World(seed, Rates())
+    world, size = World(seed, Rates()), Size()
     outcome = Outcome(seed, 0, [])
 
     def live() -> None:
         town = found(world, size)
         world.on_seats = checks.of_seats
-        people, bank = People(world, town), Bank(world)
+        people, bank = People(world, town, size), Bank(world)
         world.begin_faults()
-        for step in range(steps):
-            _one_step(world, people, bank, enrolling_goes_on=step < steps * 2 // 3)
+        for step in range(STEPS):
+            _one_step(world, people, bank, enrolling_goes_on=step < STEPS // 2)
+            world.hear_what_is_older_than(late_at_most)
+            if late_at_most <= LATE_AT_MOST and step % QUIET_EACH == QUIET_EACH - 1:
+                world.drain()
+                outcome.violations += checks.violations(world, town, groups_are_over=False)
+                world.begin_faults()
         world.drain()
         world.pass_time(world.now + timedelta(minutes=5))
         outcome.violations += checks.violations(world, town, groups_are_over=False)
@@ -52,20 +66,30 @@ def simulate(seed: int, size: Size = Size(), *, steps: int = 900) -> Outcome:  #
         outcome.violations.append(traceback.format_exc())
     outcome.sagas = len(world.accepted)
     outcome.sometimes = Counter(world.sometimes)
+    outcome.sometimes.update(told(world))
     for machine in world.machines.values():
         outcome.sometimes.update({f"crash {place}": count for place, count in machine.crashes.items()})
     return outcome
 
 
+def told(world: World) -> Iterator[str]:
+    """The types of all records."""
+    for log in world.topics.logs.values():
+        yield from (record.text_headers()["ce_type"] for record in log)
+
+
 def _one_step(world: World, people: People, bank: Bank, *, enrolling_goes_on: bool) -> None:
+    """First a month in which all enroll, then a quarter in which months are closed, disputed and paid."""
+    pauses = PAUSES if enrolling_goes_on else LONG_PAUSES
     match world.dice.randrange(40):
         case 0:
-            pauses = (timedelta(minutes=10), timedelta(hours=5), timedelta(days=1), timedelta(days=4))
             world.now += world.dice.choice(pauses)
-        case 1:
+        case 1 if not enrolling_goes_on:
+            world.now += world.dice.choice(pauses)
+        case 2 | 3:
             bank.submit()
             bank.answer()
-        case chance if chance < 15:
+        case chance if chance < PEOPLE_ACT:
             people.act(enrolling_goes_on=enrolling_goes_on)
         case _:
             world.step()

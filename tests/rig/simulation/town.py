@@ -27,6 +27,7 @@ REGION = uuid5(SPACE, "region")
 NAME = Names("Топ", "Группа", "Group")
 FIRST_DAY, LAST_DAY = date(2026, 8, 1), date(2027, 8, 31)
 PRICE = 1_000_001
+SAME_HOUR = 0.2
 
 
 @dataclass
@@ -98,31 +99,32 @@ def _open_groups(world: World, town: Town, size: Size) -> None:
         notifications.put("directors", provider_id, director)
         notifications.put("names", provider_id, (1, {}))
     clubs.commit()
-    weekdays = list(product(range(1, 6), (time(10), time(16))))
     for number in range(size.groups):
-        provider_id = town.providers[number % 2]
-        day, at = (
-            weekdays[number % len(weekdays)] if size.certain or world.dice.random() < 0.8 else weekdays[0]
-        )
-        ends_on = date(2026, 9, 1) + timedelta(days=30 * size.months + world.dice.randint(-10, 10))
-        new = NewGroup(
-            club_id=provider_id,
-            name=NAME,
-            price_tiyn=PRICE,
-            capacity=world.dice.choice(size.seats),
-            age_from=5,
-            age_to=17,
-            schedule=(Weekly(day, at, _later(at)),),
-            coaches=(),
-            starts_on=date(2026, 9, 1),
-            ends_on=ends_on,
-        )
-        town.groups.append(_open(world, town, new))
+        group_id = open_one(world, town, number, world.dice.choice(size.seats), size)
+        if group_id is not None:
+            town.groups.append(group_id)
 
 
-def _open(world: World, town: Town, new: NewGroup) -> UUID:
-    director = town.worker(new.club_id, "director")
-    group_id: UUID = world.ask("clubs", "open group", lambda tx: open_group(tx, director, new))
+def open_one(world: World, town: Town, number: int, seats: int, size: Size) -> UUID | None:
+    """A group of one of the providers, from the first of September on or from today."""
+    provider_id = town.providers[number % 2]
+    weekdays = list(product(range(1, 6), (time(10), time(16))))
+    same = not size.certain and world.dice.random() < SAME_HOUR
+    day, at = weekdays[0 if same else number % len(weekdays)]
+    new = NewGroup(
+        club_id=provider_id,
+        name=NAME,
+        price_tiyn=PRICE,
+        capacity=seats,
+        age_from=5,
+        age_to=17,
+        schedule=(Weekly(day, at, _later(at)),),
+        coaches=(),
+        starts_on=max(world.today, date(2026, 9, 1)),
+        ends_on=date(2026, 9, 1) + timedelta(days=30 * size.months + world.dice.randint(-10, 10)),
+    )
+    director = town.worker(provider_id, "director")
+    group_id: UUID | None = world.ask("clubs", "open group", lambda tx: open_group(tx, director, new))
     return group_id
 
 

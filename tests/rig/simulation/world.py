@@ -35,6 +35,7 @@ class World:
     sometimes: dict[str, int] = field(default_factory=dict)
     """What happened how often: a run in which a fault never happens shows nothing."""
     accepted: list[UUID] = field(default_factory=list)
+    all_heard_at: datetime = BEGINNING
     found: list[str] = field(default_factory=list)
     """What was wrong on the way."""
     on_seats: Callable[[Store, date], Iterable[str]] = lambda _, __: ()
@@ -116,6 +117,12 @@ class World:
             case _:
                 machine.act_on_deadlines()
 
+    def hear_what_is_older_than(self, late_at_most: timedelta) -> None:
+        """Let all arrive, if not all has arrived for so long; faults go on afterwards."""
+        if self.now - self.all_heard_at > late_at_most:
+            self.drain()
+            self.begin_faults()
+
     def drain(self) -> None:
         """Let all of it arrive, with the clock as it is."""
         self.end_faults()
@@ -127,6 +134,7 @@ class World:
                     worked += machine.take_in()
                 worked += machine.replay_parked()
             if not worked:
+                self.all_heard_at = self.now
                 return
         raise UnsettledError(f"seed {self.seed}: the services never come to rest")
 
