@@ -118,7 +118,9 @@ def draw_charge(rng: Random, number: int, of: HoldMonth, charged: int) -> Charge
     revision = max(1, charged + rng.choice([-1, 0, 1, 1, 1, 1, 2]))
     month = "2026-11" if rng.random() < 0.03 else of.month
     mood = rng.choice(["good", "good", "mixed", "bad"] if charged else ["good", "mixed", "bad", "bad"])
-    said = {lesson.lesson_id: draw_facts(rng, mood) for lesson in of.lessons if rng.random() < 0.95}
+    said = {
+        lesson.lesson_id: draw_facts(rng, mood, lesson.on) for lesson in of.lessons if rng.random() < 0.95
+    }
     return Charge(
         id=id_of(number),
         identity=Identity("clubs", "charge", f"{of.enrollment_id}/{month}/{revision}"),
@@ -133,13 +135,14 @@ def draw_charge(rng: Random, number: int, of: HoldMonth, charged: int) -> Charge
     )
 
 
-def draw_facts(rng: Random, mood: str) -> LessonFacts:
+def draw_facts(rng: Random, mood: str, on: date) -> LessonFacts:
     """Mostly the same about all lessons of a sheet, so that months cost nothing, all, or less."""
     kinds = {"good": "yyyyyyyydc", "mixed": "yyydddcnx", "bad": "xxxnnd"}[mood]
     kind = rng.choice(kinds)
     sources: list[Source] = ["coach", "guardian"] if kind != "x" else ["coach"]
     at = clock.civil_moment(FIRST)
     return LessonFacts(
+        on,
         took_place=True,
         statements=tuple(Said(source, UUID(int=len(source)), present=True, at=at) for source in sources),
         disputed=kind == "d",

@@ -309,7 +309,9 @@ class Naive:
         key = (command.enrollment_id, command.month)
         nothing = {"code": "month_closed", "hold": None, "revision": 0, "net": 0, "frozen": False}
         if key not in self.months and command.enrollment_id not in self.gone:
-            return Unready("funding_requested")
+            end = self.ends.get(command.enrollment_id)
+            if end is None or min((fact.on for _, fact in command.facts.lessons), default=end) < end:
+                return Unready("funding_requested")
         month = self.months.setdefault(key, nothing)
         if command.revision <= month["revision"]:
             return Superseded()

@@ -157,6 +157,19 @@ async def test_a_canceled_enrollment_without_any_request_costs_nothing(
     await assert_clean()
 
 
+async def test_a_month_after_an_end_that_clubs_heard_of_late_costs_nothing(
+    edge: Edge, world: World, deliver: Deliver, assert_clean: Check
+) -> None:
+    """Money was never asked for it, and never will be: its sheet must not wait for that."""
+    _ = world
+    sheet = Sheet(asked(new_id(), new_id()))
+    about = {"child_id": sheet.request.child_id, "enrollment_id": sheet.request.enrollment_id}
+    first = sheet.request.lessons[0].on
+    await deliver(Ended(**about, group_id=new_id(), on=first, code="ended"), sheet.closed(), sheet.closed())
+    assert [one.code for one in await told(edge, MonthCharged)] == ["month_closed", "month_closed"]
+    await assert_clean()
+
+
 @pytest.mark.parametrize(("decided", "lessons"), [("count", 4), ("do_not_count", 3)])
 async def test_a_lesson_disputed_before_charging_stays_held_until_it_is_decided(
     *, edge: Edge, sheet: Sheet, deliver: Deliver, assert_clean: Check, decided: str, lessons: int

@@ -49,7 +49,7 @@ def verdict_of(
     **changes: Any,  # noqa: ANN401 - any field of the facts
 ) -> tuple[str, str]:
     """What is said of one lesson by these words."""
-    fact = replace(LessonFacts(took_place=True, statements=words), **changes)
+    fact = replace(LessonFacts(LESSON.on, took_place=True, statements=words), **changes)
     facts = Facts(((LESSON.lesson_id, fact),), until, guardian_is_staff)
     (found,) = charge(agreed or terms(), facts).lessons
     assert (found.lesson_id, found.on) == LESSON
@@ -159,7 +159,10 @@ def test_a_lesson_that_several_programs_pay_counts_by_all_of_them() -> None:
 
 def test_lessons_cost_their_share_of_all_planned_and_disputed_ones_may_still() -> None:
     lessons = tuple(Lesson(UUID(int=100 + n), date(2026, 10, 5 + 7 * n)) for n in range(3))
-    facts = [LessonFacts(took_place=True, statements=(HERE, CONFIRMED), disputed=n == 1) for n in range(3)]
+    facts = [
+        LessonFacts(lesson.on, took_place=True, statements=(HERE, CONFIRMED), disputed=n == 1)
+        for n, lesson in enumerate(lessons)
+    ]
     of_lessons = tuple((lesson.lesson_id, fact) for lesson, fact in zip(lessons, facts, strict=True))
     agreed = replace(terms(lessons=lessons), covers_from=lessons[1].on)
     found = charge(agreed, Facts(of_lessons, MIDNIGHT, guardian_is_staff=False))

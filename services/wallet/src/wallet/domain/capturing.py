@@ -8,6 +8,7 @@ from uuid import UUID
 
 from wallet.domain.books import Books
 from wallet.domain.charging import Verdicts, charge
+from wallet.domain.facts import Facts
 from wallet.domain.funding import find_more
 from wallet.domain.holds import Hold, Terms
 from wallet.domain.items import PAID, UNPAID, Change, Entry, Item, Stage
@@ -21,7 +22,7 @@ def charge_month(books: Books, command: Charge, enrollment: EnrollmentEnd) -> Re
     """Capture, keep held, release, give or claim back: whatever the difference to the last revision is."""
     month = books.month(command.enrollment_id, command.month)
     if month is None:
-        if not enrollment.released:
+        if not _never_asked_for(enrollment, command.facts):
             return Unready("funding_requested")
         month = MonthAnswer(command.child_id, 0, "released", "month_closed")
     if command.revision <= month.revision:
@@ -33,6 +34,15 @@ def charge_month(books: Books, command: Charge, enrollment: EnrollmentEnd) -> Re
         return Mismatched(command.identity)
     case = _Case(books, command, month, terms, charge(terms, command.facts))
     return _note(books, command, month, _charge_held(case))
+
+
+def _never_asked_for(enrollment: EnrollmentEnd, facts: Facts) -> bool:
+    """No money will be asked for the month any more: all its lessons come after the enrollment's end.
+
+    Clubs makes such a sheet if it hears of the end only after the month's windows.
+    """
+    end = enrollment.ends_on
+    return enrollment.released or (end is not None and all(lesson.on >= end for _, lesson in facts.lessons))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """What clubs tells of a month's lessons, as the ledger needs it. Whether a lesson counts is not said here."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
@@ -21,6 +21,8 @@ class Said(NamedTuple):
 class LessonFacts:
     """All that is known about one lesson."""
 
+    on: date
+    """The civil day."""
     took_place: bool
     statements: tuple[Said, ...]
     excused: bool = False

@@ -65,6 +65,7 @@ def command_of(sheet: AttendanceClosed) -> Charge:
                 (
                     one.lesson_id,
                     LessonFacts(
+                        on=one.on,
                         took_place=one.took_place,
                         statements=tuple(
                             Said(said.source, said.person_id, said.present, said.at)
