@@ -307,7 +307,6 @@ def _told(lesson: Any) -> tuple[Any, ...]:  # noqa: ANN401 - a part of an event
 @settings(
     max_examples=25,
     phases=[Phase.generate],  # shrinking through a database takes too long
-    deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )

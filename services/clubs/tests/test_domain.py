@@ -496,4 +496,4 @@ class SeatsMachine(RuleBasedStateMachine):
 
 
 TestSeatsMachine = SeatsMachine.TestCase
-TestSeatsMachine.settings = settings(max_examples=200, stateful_step_count=40, deadline=None)
+TestSeatsMachine.settings = settings(max_examples=200, stateful_step_count=40)

@@ -404,7 +404,7 @@ def _comparable(place: Place) -> Place:
     return replace(place, offer=None)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(STEP, min_size=4, max_size=15))
 async def test_chunks_through_postgresql_equal_the_rules_one_by_one(
     edge: Edge, database: Database, open_with: OpenWith, deliver: Deliver, steps: list[object]

@@ -349,7 +349,7 @@ class Batches(RuleBasedStateMachine):
 
 def test_a_batch_equals_its_commands_one_by_one_and_the_model() -> None:
     run_state_machine_as_test(
-        Batches, settings=settings(max_examples=60, stateful_step_count=12, deadline=None, derandomize=True)
+        Batches, settings=settings(max_examples=60, stateful_step_count=12, derandomize=True)
     )
 
 

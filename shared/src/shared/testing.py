@@ -21,6 +21,7 @@ from uuid import UUID, uuid4
 import asyncpg
 import pytest
 import sqlalchemy as sa
+from hypothesis import settings
 
 from shared import migrations
 from shared.database import new_id, open_engine
@@ -44,6 +45,8 @@ SERVERS = frozenset({"postgres", "kafka", "system"})
 def pytest_configure(config: pytest.Config) -> None:
     """Log as in production: one line of JSON an entry, and no colored tracebacks, which take seconds."""
     configure_logging("test", "pytest")
+    settings.register_profile("patient", settings(), deadline=None)  # a busy machine is no fault
+    settings.load_profile("patient")
     config.addinivalue_line("markers", "servers: needs PostgreSQL or Kafka; set by the fixtures a test uses")
 
 
