@@ -103,7 +103,8 @@ async def token_issuer() -> AsyncIterator[TokenIssuer]:
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[str]:
     """The address of a real server around this app, stopped in the end."""
-    with socket.socket() as listener:
+    # Said to be TCP, or asyncio would not tell it to send at once: each answer would come 40 ms later.
+    with socket.socket(proto=socket.IPPROTO_TCP) as listener:
         listener.bind(("127.0.0.1", 0))
         host, port = listener.getsockname()
         server = make_server(app, host=host, port=port)
