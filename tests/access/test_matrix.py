@@ -3,7 +3,6 @@
 What is expected stands in `access.cases`, one case an endpoint. A new endpoint without a case fails here.
 """
 
-from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
@@ -12,18 +11,11 @@ import pytest
 from access.cases import EMPTY, Case
 from access.requests import ask, cases_of, endpoints, request_of
 from access.worlds import EVERYONE, VARIANTS, Variant, Who, World
-from rig.system import TLS
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("access"), pytest.mark.timeout(300)]
 AS_SENT = {"instance", "correlation_id"}
 """What differs between two problems that say the same: they repeat what was asked."""
 METHODS = {"get", "put", "post", "delete", "patch", "head", "options"}
-
-
-@pytest.fixture(scope="session")
-async def http() -> AsyncIterator[httpx.AsyncClient]:
-    async with httpx.AsyncClient(trust_env=False, verify=TLS, timeout=40) as client:
-        yield client
 
 
 async def test_every_endpoint_has_a_case(world: World, http: httpx.AsyncClient) -> None:
