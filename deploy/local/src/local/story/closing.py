@@ -1,5 +1,6 @@
 """The end of a month: sheets are closed by the clock, priced by the wallet, and signed by the directors."""
 
+import asyncio
 import time
 from typing import Any
 
@@ -7,6 +8,7 @@ from local.seeds import district
 from local.story import amounts, happened
 from local.story.asking import pass_time
 from local.story.lessons import OCTOBER, SEPTEMBER, dispute, lesson_on, see_case
+from local.story.observer import PATIENCE_SECONDS
 from local.story.stage import Stage, Step, tenge
 
 PROVIDERS = tuple(sorted({district.group(direction).provider for direction in happened.DIRECTIONS}))
@@ -59,10 +61,20 @@ async def sign_september(stage: Stage) -> None:
     """The directors look at their sheets and sign them; then the lines fall due, on Monday the 19th."""
     for provider in PROVIDERS:
         await sign(stage, provider, SEPTEMBER)
-    items = await items_of(stage, 2, SEPTEMBER)
+    items = await _signed_items(stage, 2, SEPTEMBER)
     stage.check(f"lines of dombyra and drawing: {len(items)}", len(items), 10)
     stages = {(item["stage"], item["due_on"]) for item in items}
     stage.check("each is due on 2026-10-19, as the 18th is a Sunday", stages, {("due", "2026-10-19")})
+
+
+async def _signed_items(stage: Stage, provider: int, month: str) -> list[dict[str, Any]]:
+    """What is owed, once the wallet has heard of the signature; as it is if that takes too long."""
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        items = await items_of(stage, provider, month)
+        if all(item["stage"] != "charged" for item in items) or time.monotonic() > deadline:
+            return items
+        await asyncio.sleep(0.1)
 
 
 async def sign(stage: Stage, provider: int, month: str) -> None:

@@ -54,6 +54,7 @@ async def decide_cases(stage: Stage) -> None:
     await _decide(stage, happened.NOT_THERE, "count", "Сабақта болғанын жаттықтырушының бейнесі растайды")
     await _decide(stage, happened.DOUBTED, "do_not_count", "Құрылғы баланы көрген жоқ")
     await stage.observer.since(before, "wallet.item_unfrozen", count=2)
+    await stage.observer.since(before, "wallet.month_charged", count=2)
     counted = await charge_of(stage, happened.NOT_THERE)
     whole = amounts.DRAWING_WITH_DISPUTE + amounts.SUPPLEMENT
     stage.check_money("drawing costs", counted["amount_tiyn"], whole)
