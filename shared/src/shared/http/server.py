@@ -8,6 +8,9 @@ from starlette.types import ASGIApp
 
 SHUTDOWN_SECONDS = 10
 CONNECTIONS_MAX = 1000
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep a silent connection (nginx: 60), so that they close it and not we: a
+request that is sent at that very moment gets no answer."""
 
 
 class _Server(uvicorn.Server):
@@ -35,6 +38,7 @@ def make_server(app: ASGIApp, *, host: str, port: int) -> uvicorn.Server:
             server_header=False,
             proxy_headers=False,
             limit_concurrency=CONNECTIONS_MAX,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )

@@ -10,6 +10,7 @@ import uvicorn
 from local.outside.app import create
 from local.outside.store import Store
 from local.outside.vault import Vault
+from shared.http.server import KEEP_ALIVE_SECONDS
 
 
 def main() -> None:
@@ -24,7 +25,14 @@ def main() -> None:
         smtp_port=int(os.environ["SW_SMTP_PORT"]),
         clock_url=os.environ.get("SW_CLOCK_URL"),
     )
-    uvicorn.run(app, host="127.0.0.1", port=port, log_level="warning", access_log=False)
+    uvicorn.run(
+        app,
+        host="127.0.0.1",
+        port=port,
+        log_level="warning",
+        access_log=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
+    )
 
 
 def _opened(path: Path) -> sqlite3.Connection:
