@@ -101,5 +101,5 @@ async def test_the_old_version_leaves_alone_what_the_new_one_parked(line: Line) 
             async def all_done() -> bool:
                 return await line.effects("a") == [1, 2, 3]
 
-            await eventually(all_done, seconds=20)
+            await eventually(all_done, seconds=60)
     assert await versions.summaries() == []
