@@ -111,6 +111,7 @@ TABLES = (
         CONSTRAINT ck_sheets_revisions_from_one CHECK (revision >= 1)
     )
     """,
+    "CREATE INDEX ix_sheets_group_id_month ON sheets (group_id, month)",
     """
     CREATE TABLE statements (
         id UUID NOT NULL,
