@@ -4,19 +4,16 @@ from datetime import date, datetime
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import Query
 from pydantic import BaseModel, Field
 
 from clubs.domain.lessons import Source
 from clubs.domain.sheets import Facts, Outcome, Sheet
 from clubs.usecases import sheets as usecases
+from shared.events.envelope import Month
 from shared.http import Listing, Router, Signed, Tx
 from shared.http.problems import Defect, RefusedError
 
 router = Router()
-
-CivilMonth = Annotated[str, Query(pattern="^20[0-9]{2}-(0[1-9]|1[0-2])$", examples=["2026-09"])]
-"""A month that somebody asks for: one whose days can be reckoned with."""
 
 
 class MarkView(BaseModel):
@@ -56,7 +53,7 @@ class AttendanceView(BaseModel):
 
 @router.get("/v1/attendance", tags=["lessons"])
 async def read_attendance(
-    month: CivilMonth,
+    month: Month,
     tx: Tx,
     principal: Signed,
     child_id: UUID | None = None,

@@ -6,11 +6,12 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from clubs.api.attendance import CivilMonth, MarkView
+from clubs.api.attendance import MarkView
 from clubs.domain.sheets import Outcome
 from clubs.domain.statements import State, Statement
 from clubs.repository.statements import ShownLine
 from clubs.usecases import statements as usecases
+from shared.events.envelope import Month
 from shared.http import Body, Listing, PageQuery, Router, Signed, Tx, Whole
 
 router = Router()
@@ -67,7 +68,7 @@ class Signing(Body):
 
 @router.get("/v1/statements", tags=["statements"])
 async def find_statements(
-    provider_id: UUID, month: CivilMonth, tx: Tx, principal: Signed
+    provider_id: UUID, month: Month, tx: Tx, principal: Signed
 ) -> Listing[StatementView]:
     """A provider's statement of a month and its supplements. For its director, administrators, auditors."""
     found = await usecases.find(tx, principal, provider_id, month)
