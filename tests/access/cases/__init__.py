@@ -71,3 +71,6 @@ def for_everyone(**more: Any) -> Case:  # noqa: ANN401 - whatever a case takes
 
 
 REJECTION: Final = {"reason": "Жоқ"}
+NOT_FOUND: Final = always(404)
+WATCHED: Final[ByRole] = {"administrator": any_of_them(), "auditor": any_of_them()}
+"""Administrators and auditors see all of them."""

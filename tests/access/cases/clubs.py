@@ -3,7 +3,7 @@
 from access.cases import (
     EMPTY,
     REJECTION,
-    ByRole,
+    WATCHED,
     Case,
     always,
     any_of_them,
@@ -13,7 +13,6 @@ from access.cases import (
     public,
 )
 
-WATCHED: ByRole = {"administrator": any_of_them(), "auditor": any_of_them()}
 NAMES = {"kk": "Шахмат", "ru": "Шахматы", "en": "Chess"}
 PERSON = "00000000-0000-7000-8000-000000000001"
 GROUP = {

@@ -2,8 +2,9 @@
 
 from access.cases import (
     EMPTY,
+    NOT_FOUND,
     REJECTION,
-    ByRole,
+    WATCHED,
     Case,
     always,
     any_of_them,
@@ -13,8 +14,6 @@ from access.cases import (
     own,
 )
 
-OVERSEEN: ByRole = {"administrator": any_of_them(), "auditor": any_of_them()}
-NOT_FOUND = always(404)
 NAMES = {"given_name": "Әлихан", "family_name": "Қыдырбаев"}
 GRANT = {
     "person_id": "00000000-0000-7000-8000-000000000001",
@@ -44,7 +43,7 @@ CASES: dict[str, Case] = {
         query={"ids": "$child", "reason": "тізім"},
     ),
     "GET /v1/children/{child_id}": Case(
-        {"guardian": own(), **OVERSEEN}, others=NOT_FOUND, query={"reason": "тізім"}
+        {"guardian": own(), **WATCHED}, others=NOT_FOUND, query={"reason": "тізім"}
     ),
     "POST /v1/children/{child_id}/entitlements": Case(
         {"administrator": any_of_them(201)}, body={"program_id": "=program", "until": "2026-12-31"}
@@ -67,7 +66,7 @@ CASES: dict[str, Case] = {
         query={"child_id": "$child"},
     ),
     "GET /v1/enrollments/{enrollment_id}": Case(
-        {"guardian": own(), "director": own(), **OVERSEEN}, others=NOT_FOUND
+        {"guardian": own(), "director": own(), **WATCHED}, others=NOT_FOUND
     ),
     "POST /v1/enrollments/{enrollment_id}/cancel": Case(
         {"guardian": own()}, others=NOT_FOUND, path={"enrollment_id": "asked"}

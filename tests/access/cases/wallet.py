@@ -2,11 +2,12 @@
 
 from access.cases import (
     EMPTY,
+    NOT_FOUND,
     REJECTION,
+    WATCHED,
     ByRole,
     Case,
     always,
-    any_of_them,
     listed,
     listed_of_any,
     own,
@@ -14,8 +15,6 @@ from access.cases import (
 )
 
 NAMES = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
-NOT_FOUND = always(404)
-WATCHED: ByRole = {"administrator": any_of_them(), "auditor": any_of_them()}
 OF_REGION: ByRole = {"administrator": own(), "auditor": own()}
 PAYEE = {"iban": "KZ64722S000001234567", "name": "ТОО «Клуб»", "bin": "100140000003"}
 PROGRAM = {
