@@ -12,7 +12,7 @@ import pytest
 
 from rig import outside, replay, state
 from rig import system as rig
-from rig.system import SERVICES, System
+from rig.system import SERVICES, TOPICS, System
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("story"), pytest.mark.timeout(600)]
 
@@ -57,7 +57,7 @@ async def test_the_trace_of_an_order_leads_to_the_marks_and_to_the_budget_line(
 
 async def test_every_record_is_what_the_contracts_promise(played: tuple[System, str]) -> None:
     system, _ = played
-    await system.settled(seconds=60)
+    await system.settled(seconds=120)
     seen, wrong = await outside.look(system.kafka_bootstrap)
     assert wrong == []
     assert len(seen) > TYPES_MIN, seen
@@ -67,9 +67,9 @@ async def test_every_record_may_be_handled_again_in_another_order_of_keys(
     played: tuple[System, str],
 ) -> None:
     system, _ = played
-    await system.settled(seconds=60)
+    await system.settled(seconds=120)
     before = await state.hashes(system)
-    records = replay.mixed(await replay.read_all(system), random.Random(SEED))  # noqa: S311 - an order
+    records = replay.mixed(await system.records(*TOPICS), random.Random(SEED))  # noqa: S311 - an order
     await replay.empty_inboxes(system, SERVICES)
     await replay.put_in_again(system, records)
     assert await state.hashes(system) == before

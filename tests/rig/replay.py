@@ -1,28 +1,12 @@
-"""The records of a running system, as they lie in Kafka: read, mixed, and put in once more."""
+"""The records of a running system, as they lie in Kafka: mixed, and put in once more."""
 
 import random
 from collections.abc import Sequence
 
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 from aiokafka.structs import ConsumerRecord
 
-from rig.system import TOPICS, System
-from shared.kafka import PARTITIONS
-
-
-async def read_all(system: System) -> list[ConsumerRecord[bytes, bytes]]:
-    """All there are, those of one partition in their order."""
-    found: list[ConsumerRecord[bytes, bytes]] = []
-    partitions = [TopicPartition(topic, number) for topic in TOPICS for number in range(PARTITIONS)]
-    async with AIOKafkaConsumer(bootstrap_servers=system.kafka_bootstrap, group_id=None) as log:
-        log.assign(partitions)
-        await log.seek_to_beginning(*partitions)
-        left = {one: end for one, end in (await log.end_offsets(partitions)).items() if end}
-        while left:
-            batches = await log.getmany(*left, timeout_ms=500)
-            found += [record for records in batches.values() for record in records]
-            left = {one: end for one, end in left.items() if await log.position(one) < end}
-    return found
+from rig.system import System
 
 
 def mixed(

@@ -20,6 +20,7 @@ from uuid import uuid4
 import asyncpg
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.structs import ConsumerRecord
 
 from shared.kafka import PARTITIONS, end_offsets
 
@@ -96,17 +97,24 @@ class System:
     async def published(self, topic: str) -> dict[str, tuple[str, dict[str, Any]]]:
         """The type and the content of every event in a topic, by its id: one that was sent twice is one."""
         found = {}
+        for record in await self.records(topic):
+            headers = dict(record.headers)
+            type_, content = headers["ce_type"].decode(), json.loads(record.value or b"null")
+            found[headers["ce_id"].decode()] = type_, content
+        return found
+
+    async def records(self, *topics: str) -> list[ConsumerRecord[bytes, bytes]]:
+        """All that lie in these topics, those of one partition in their order."""
+        found: list[ConsumerRecord[bytes, bytes]] = []
+        partitions = [TopicPartition(topic, number) for topic in topics for number in range(PARTITIONS)]
         async with AIOKafkaConsumer(bootstrap_servers=self.kafka_bootstrap, group_id=None) as log:
-            for number in range(PARTITIONS):
-                partition = TopicPartition(topic, number)
-                log.assign([partition])
-                await log.seek_to_beginning(partition)
-                end = (await log.end_offsets([partition]))[partition]
-                while await log.position(partition) < end:
-                    for record in (await log.getmany(timeout_ms=500)).get(partition, []):
-                        headers = dict(record.headers)
-                        id_, type_ = headers["ce_id"].decode(), headers["ce_type"].decode()
-                        found[id_] = (type_, json.loads(record.value))
+            log.assign(partitions)
+            await log.seek_to_beginning(*partitions)
+            left = {one: end for one, end in (await log.end_offsets(partitions)).items() if end}
+            while left:
+                batches = await log.getmany(*left, timeout_ms=500)
+                found += [record for records in batches.values() for record in records]
+                left = {one: end for one, end in left.items() if await log.position(one) < end}
         return found
 
     async def settled(self, *, seconds: float) -> None:

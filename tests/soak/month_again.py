@@ -34,7 +34,7 @@ from local.story.stage import Stage
 from rig import dump, late_relay, likeness, replay, rush, state, system
 from rig.late_relay import LateRelay
 from rig.likeness import Likeness
-from rig.system import SERVICES, System
+from rig.system import SERVICES, TOPICS, System
 
 DIFFERENCES_SHOWN = 40
 
@@ -120,12 +120,12 @@ async def known_ids(running: System) -> Collection[str]:
 
 async def twice(running: System) -> None:
     """Every record comes once more, in its order."""
-    await replay.put_in_again(running, await replay.read_all(running))
+    await replay.put_in_again(running, await running.records(*TOPICS))
 
 
 async def forgotten(running: System, dice: random.Random) -> None:
     """Every record comes once more to services that do not know any, in another order of keys."""
-    records = replay.mixed(await replay.read_all(running), dice)
+    records = replay.mixed(await running.records(*TOPICS), dice)
     await replay.empty_inboxes(running, SERVICES)
     await replay.put_in_again(running, records)
 
