@@ -19,11 +19,11 @@ from shared.testing import eventually
 from shared.testing_line import Line, event_type, note_effect
 
 
-async def _done(line: Line, thing: str | None, wanted: Sequence[int], seconds: float = 10) -> None:
+async def _done(line: Line, thing: str | None, wanted: Sequence[int]) -> None:
     async def as_wanted() -> bool:
         return await line.effects(thing) == list(wanted)
 
-    await eventually(as_wanted, seconds=seconds)
+    await eventually(as_wanted)
 
 
 async def test_an_event_sent_twice_is_done_once(line: Line) -> None:
@@ -95,7 +95,7 @@ async def test_an_event_waits_for_its_fact_and_blocks_only_its_key(line: Line) -
         await asyncio.sleep(1)
         assert await line.effects("waits") == []
         await line.send(fact(thing="fact", number=0))
-        await _done(line, "waits", [0, 1, 2], seconds=5)
+        await _done(line, "waits", [0, 1, 2])
         await line.send(happened(thing="waits", number=3))
         await _done(line, "waits", [0, 1, 2, 3])
     async with line.edge.transaction() as tx:
@@ -177,7 +177,7 @@ async def test_an_unreadable_request_parks_its_key_and_dropping_it_answers(line:
     async with line.consuming():
         await line.send_raw(Message(line.topic, "bad", headers, b'{"thing": "bad", "number": "\xff'))
         await line.send(request(thing="bad", number=2), request(thing="good", number=1))
-        await _done(line, "good", [1], seconds=5)
+        await _done(line, "good", [1])
         assert await line.effects("bad") == []
         administrator = new_id()
         async with line.edge.transaction() as tx:

@@ -12,7 +12,7 @@ import httpx
 from rig.system import Person, System, sign_in
 
 STARTS_ON = "2026-09-14"
-LOOKS_SECONDS_MAX = 60.0
+LOOKS_SECONDS_MAX = 120.0
 GUARDIANS = 300
 
 

@@ -295,7 +295,7 @@ def sandbox_bank(folder: Path, clock_url: str) -> Iterator[SandboxBank]:
     with subprocess.Popen(command, env=os.environ | told) as process:  # noqa: S603 - our own
         made = SandboxBank(f"http://127.0.0.1:{port}/bank", process)
         try:
-            deadline = time.monotonic() + 30
+            deadline = time.monotonic() + 60
             while not made.answers():
                 if time.monotonic() > deadline:
                     raise AssertionError("the bank does not open")

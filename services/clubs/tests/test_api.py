@@ -187,7 +187,7 @@ async def test_a_queued_child_sees_its_place_gets_the_offer_and_takes_it(
         await asyncio.sleep(0.2)
         canceled = Canceled(child_id=other.child_id, enrollment_id=other.enrollment_id, group_id=group_id)
         await deliver(canceled)
-        offered = (await asyncio.wait_for(soon, 5)).json()
+        offered = (await asyncio.wait_for(soon, 20)).json()
         assert (offered["state"], offered["starts_on"], offered["ends_on"]) == (
             *("offered", "2026-09-01"),
             "2026-12-31",

@@ -174,7 +174,7 @@ class Stream:
 
     async def next(self, event: str) -> dict[str, str]:
         """The next event of this name."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for block in self._blocks:
                 if block.get("event") == event:
                     return block
@@ -182,7 +182,7 @@ class Stream:
 
     async def ends(self) -> None:
         """Wait for its end."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(20):
             async for _ in self._blocks:
                 pass
 
@@ -257,7 +257,7 @@ async def test_an_open_stream_does_not_hold_up_the_end_of_the_server(
         settings = service.settings(**database.settings("notifications").model_dump())
         jwks_url = f"{issuer.url}/.well-known/jwks.json"
         trusting = settings.model_copy(update={"issuer": issuer.url, "jwks_url": jwks_url})
-        async with asyncio.timeout(5), served(service.app(trusting, edge)) as url:
+        async with asyncio.timeout(20), served(service.app(trusting, edge)) as url:
             client = await clients.enter_async_context(signed_in(url, issuer, family.guardians[0]))
             stream = await clients.enter_async_context(follow(client))
             await stream.next("unread")

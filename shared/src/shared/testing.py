@@ -234,7 +234,7 @@ async def published(edge: Edge) -> list[Event]:
 
 
 async def eventually(
-    condition: Callable[[], Awaitable[object]], *, seconds: float = 10.0, pause: float = 0.05
+    condition: Callable[[], Awaitable[object]], *, seconds: float = 30.0, pause: float = 0.05
 ) -> None:
     """Wait until this is true; fails with its last answer."""
     deadline = time.monotonic() + seconds

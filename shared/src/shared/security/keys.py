@@ -18,7 +18,7 @@ FRESH_SECONDS = 5 * 60
 STALE_SECONDS = 60 * 60
 PAUSE_SECONDS = 10
 FIRST_PAUSE_SECONDS = 0.5  # until the first success: the issuer may start after us
-FETCH_SECONDS = 3
+FETCH_SECONDS = 5
 DOCUMENT_BYTES_MAX = 64 * 1024
 _RSA_BITS_MIN = 2048
 
