@@ -100,6 +100,70 @@ async def test_the_first_row_of_a_fresh_outbox_is_sent(line: Line, heard: Heard,
     await _heard(heard, 1)
 
 
+_OF_THE_OUTBOX = "notifications.outbox"
+_LOOKED_AT = "SELECT idx_tup_read FROM pg_stat_user_indexes WHERE relid = $1::regclass"
+"""Entries of the outbox's only index that scans came by, also those of dead rows."""
+
+
+@contextlib.asynccontextmanager
+async def _held_open_elsewhere(database: Database) -> AsyncIterator[None]:
+    """A transaction of this database that has read and written, but not here, and does not end."""
+    other = await asyncpg.connect(database.superuser_url)
+    await other.execute("CREATE SCHEMA elsewhere CREATE TABLE outbox (id bigint)")
+    held = other.transaction(isolation="repeatable_read")
+    await held.start()
+    await other.execute("INSERT INTO elsewhere.outbox VALUES (1)")
+    yield
+    await held.rollback()
+    await other.execute("DROP SCHEMA elsewhere CASCADE")
+    await other.close()
+
+
+async def _write_without_a_pause(database: Database, topic: str) -> None:
+    """One row after the other, each transaction open for a while: of two of these, one always writes."""
+    connection = await asyncpg.connect(database.url("notifications"))
+    try:
+        while True:
+            async with connection.transaction():
+                await connection.execute(_INSERT, topic, 1)
+                await asyncio.sleep(0.1)
+    finally:
+        await connection.close()
+
+
+_INSERT = """
+INSERT INTO outbox (topic, key, headers, value)
+SELECT $1, 'many', '{}', '{"number": 1}' FROM generate_series(1, $2)
+"""
+
+
+@pytest.mark.usefixtures("relaying")
+async def test_what_others_hold_open_or_write_without_a_pause_does_not_slow_the_relay(
+    line: Line, database: Database, heard: Heard
+) -> None:
+    rows = 10_000
+    superuser = await asyncpg.connect(database.superuser_url)
+    async with _held_open_elsewhere(database):
+        writing = asyncio.create_task(_write_without_a_pause(database, line.topic))
+        await asyncio.sleep(0.05)
+        writing_too = asyncio.create_task(_write_without_a_pause(database, line.topic))
+        async with line.edge.transaction() as tx:
+            await (await tx.driver()).execute(_INSERT, line.topic, rows)
+        await _heard(heard, rows)
+        await asyncio.sleep(4 * FLOOR_SECONDS)  # the floor rises, and the server counts up to here
+        before = await superuser.fetchval(_LOOKED_AT, _OF_THE_OUTBOX)
+        count = heard.count()
+        await asyncio.sleep(4 * FLOOR_SECONDS)
+        looked_at = await superuser.fetchval(_LOOKED_AT, _OF_THE_OUTBOX) - before
+        for task in (writing, writing_too):
+            task.cancel()
+        await asyncio.gather(writing, writing_too, return_exceptions=True)
+    await superuser.close()
+    assert heard.count() > count  # what was written meanwhile has left
+    assert before >= rows
+    assert looked_at < rows  # a scan that comes by the dead rows looks at as many each time
+
+
 async def _write(edge: Edge, happened: type[Happened], key: str, *, fails: bool, pause: float) -> bool:
     """Lock the thing, publish its next version, and commit after a pause, or not at all."""
     with contextlib.suppress(ZeroDivisionError):

@@ -2,7 +2,8 @@
 
 After any error everything is dropped and it starts again at the first row, so an event may be sent twice and
 is never lost or overtaken. The scan begins at a floor that rises only over ids that no transaction can still
-commit, so that dead rows pinned by somebody's long transaction cost nothing.
+commit, so that dead rows pinned by somebody's long transaction cost nothing. Only those who write to this
+outbox hold the floor down, and each only until they end.
 """
 
 import asyncio
@@ -37,12 +38,10 @@ _NEXT = "SELECT id, topic, key, headers, value FROM outbox WHERE id > $1 ORDER B
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
 _LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq"
 # An INSERT holds this lock until its transaction ends; vacuum and readers hold others.
-_SOMEBODY_WRITES = """
-SELECT EXISTS (
-    SELECT FROM pg_locks
-    WHERE relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
-      AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-)
+_WRITERS = """
+SELECT virtualtransaction FROM pg_locks
+WHERE relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
+  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
 """
 
 
@@ -83,34 +82,44 @@ class Relay:
 
     async def _carry(self, connection: "asyncpg.Connection[asyncpg.Record]", outlet: Outlet) -> None:
         started = time.monotonic()
-        floor, looked_at = 0, 0.0
+        floor, looked_at, settled = 0, 0.0, _Settled()
         while time.monotonic() - started < OUTLET_SECONDS_MAX:
             self._doorbell.outbox_rang.clear()
-            risen = None
             if time.monotonic() - looked_at >= FLOOR_SECONDS:
                 looked_at = time.monotonic()
-                risen = await _settled_up_to(connection)
+                await settled.look(connection)
             rows = await connection.fetch(_NEXT, floor, ROWS_PER_ROUND)
             if rows:
                 await outlet.send([_message(row) for row in rows])
                 await connection.execute(_DELETE, [row["id"] for row in rows])
                 RELAYED.inc(len(rows))
-            elif risen is not None:
-                floor = risen
-            if len(rows) < ROWS_PER_ROUND:
-                # Not wait_for: Python 3.11's loses a cancellation that comes together with the ring.
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(POLL_SECONDS):
-                        await self._doorbell.outbox_rang.wait()
+            if len(rows) == ROWS_PER_ROUND:
+                floor = max(floor, min(settled.up_to, rows[-1]["id"]))
+                continue
+            floor = settled.up_to
+            # Not wait_for: Python 3.11's loses a cancellation that comes together with the ring.
+            with suppress(TimeoutError):
+                async with asyncio.timeout(POLL_SECONDS):
+                    await self._doorbell.outbox_rang.wait()
 
 
-async def _settled_up_to(connection: "asyncpg.Connection[asyncpg.Record]") -> int | None:
-    """An id up to which every row is committed or will never be; None while somebody writes.
+class _Settled:
+    """An id up to which every row is committed or will never be. It rises also while others always write."""
 
-    The sequence is read first: whoever took an id up to it and is not seen holding the lock has ended.
-    """
-    last_id: int = await connection.fetchval(_LAST_ID)
-    return None if await connection.fetchval(_SOMEBODY_WRITES) else last_id
+    def __init__(self) -> None:
+        self.up_to = 0
+        self._next = 0
+        self._writers: set[str] = set()
+        """Those who wrote when `_next` was the last id: once they have ended, it is settled."""
+
+    async def look(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
+        """The sequence is read first: whoever took an id up to it and is not seen with the lock has ended."""
+        last_id: int = await connection.fetchval(_LAST_ID)
+        writers = {row["virtualtransaction"] for row in await connection.fetch(_WRITERS)}
+        if self._writers & writers:
+            return
+        self.up_to = self._next if writers else last_id
+        self._next, self._writers = last_id, writers
 
 
 def _message(row: asyncpg.Record) -> Message:
