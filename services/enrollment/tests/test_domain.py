@@ -33,7 +33,7 @@ from enrollment.domain.effects import Canceled, Confirmed, Ended, FundingRequest
 from enrollment.domain.enrollment import OVER, Enrollment, Month, MonthState, State
 from enrollment.domain.matrix import MATRIX, UNBUILT, Kind
 from enrollment.domain.months import FundsDeclined, FundsHeld, MonthCharged
-from shared.clock import civil_moment
+from shared.clock import civil_moment, first_day
 
 PROGRAM = UUID(int=7)
 DAYS = ProgramDays(asks_from_day=20, grace_ends_on_day=10)
@@ -71,6 +71,7 @@ UNFUNDED_OCTOBER = CONFIRMED.with_month(
 CHARGED_OCTOBER = CONFIRMED.with_month(Month("2026-10", MonthState.CHARGED, 1))
 FUNDING_CHARGED = replace(FUNDING, months=(Month("2026-09", MonthState.CHARGED, 1),))
 ENDING = replace(CONFIRMED, ends_on=date(2026, 10, 1), code="left")
+ENDED_ASKED = replace(ASKED_OCTOBER, state=State.ENDED, ends_on=date(2026, 11, 5), code="left")
 
 IN_STATE: dict[State, list[Enrollment]] = {
     State.REQUESTED: [REQUESTED],
@@ -81,7 +82,7 @@ IN_STATE: dict[State, list[Enrollment]] = {
     State.CONFIRMED: [CONFIRMED, ASKED_OCTOBER, UNFUNDED_OCTOBER, CHARGED_OCTOBER, ENDING],
     State.REJECTED: [replace(REQUESTED, state=State.REJECTED, code="no_money")],
     State.CANCELED: [replace(REQUESTED, state=State.CANCELED)],
-    State.ENDED: [replace(ENDING, state=State.ENDED), replace(ASKED_OCTOBER, state=State.ENDED)],
+    State.ENDED: [replace(ENDING, state=State.ENDED), ENDED_ASKED],
 }
 
 HAPPENS: dict[str, list[tuple[Input, Circumstances]]] = {
@@ -414,6 +415,22 @@ def test_a_charge_does_not_bring_back_what_came_to_nothing_nor_months_after_an_e
     assert charged(ended, "2026-09", None, NOW).months == (Month("2026-09", MonthState.CHARGED, 1),)
 
 
+@pytest.mark.parametrize(
+    "answer", [FundsHeld("2026-10", 1, PROGRAM), FundsDeclined("2026-10", 1, "no_money", 500)]
+)
+def test_an_answer_after_the_end_still_lets_the_months_before_it_be_asked_for(
+    answer: FundsHeld | FundsDeclined,
+) -> None:
+    """The wallet was silent for weeks: the lessons of November took place before the end on the 5th."""
+    outcome = decide(ENDED_ASKED, answer, at("2026-11-20"))
+    assert isinstance(outcome, Decision)
+    assert outcome.effects == (FundingRequested("2026-11", 1),)
+    assert outcome.enrollment.state is State.ENDED
+    last = decide(outcome.enrollment, FundsHeld("2026-11", 1, PROGRAM), at("2026-12-21"))
+    assert isinstance(last, Decision)
+    assert last.effects == (), "there is no lesson after the end"
+
+
 # ── properties ─────────────────────────────────────────────────────────────────────────────────────
 
 days = st.dates(date(2026, 9, 1), date(2027, 1, 5))
@@ -445,6 +462,15 @@ inputs: st.SearchStrategy[Input] = st.one_of(
 starts = st.sampled_from([one for kind in IN_STATE.values() for one in kind])
 
 
+def _owed(effect: object, enrollment: Enrollment) -> bool:
+    """The money of a month before its end: all that is told of an enrollment that is over."""
+    return (
+        isinstance(effect, FundingRequested)
+        and enrollment.ends_on is not None
+        and first_day(effect.month) < enrollment.ends_on
+    )
+
+
 @settings(max_examples=600)
 @given(starts, st.lists(st.tuples(inputs, days), max_size=25))
 def test_whatever_happens_in_whatever_order_an_enrollment_stays_sound(
@@ -459,7 +485,7 @@ def test_whatever_happens_in_whatever_order_an_enrollment_stays_sound(
         after = outcome.enrollment
         if enrollment.state in OVER:
             assert after.state is enrollment.state
-            assert outcome.effects == ()
+            assert all(_owed(effect, after) for effect in outcome.effects)
         assert after.version == enrollment.version + (after != enrollment)
         assert sum(month.state is MonthState.ASKED for month in after.months) <= 1
         asked = [effect for effect in outcome.effects if isinstance(effect, FundingRequested)]

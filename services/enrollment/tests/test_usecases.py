@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import date
+from hashlib import sha256
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -106,6 +107,17 @@ async def test_a_claim_that_the_register_verifies_makes_a_guardian(
     assert (child.identity.school_name, child.identity.priority) == ("Келешек № 3", 2)
     assert child.iin.birth_date == date(2015, 9, 1)
     assert IIN.encode() not in child.iin.encrypted
+
+
+async def test_an_iin_lies_nowhere_in_plain_while_it_is_asked_about(
+    scene: Scene, settings: EnrollmentSettings
+) -> None:
+    await claim(scene.edge, uuid4(), IIN, settings)
+    async with scene.edge.transaction() as tx:
+        row = (await tx.execute(sa.text("SELECT l::text FROM guardian_links l"))).scalar_one()
+    assert IIN not in row
+    assert IIN.encode().hex() not in row  # as the database writes bytes
+    assert sha256(IIN.encode()).hexdigest() not in row  # which anybody could try all IINs for
 
 
 async def test_a_claim_that_is_refused_keeps_no_iin_and_tells_nothing(
@@ -283,6 +295,21 @@ async def test_a_cancel_and_the_money_at_the_same_time_settle_one_way(scene: Sce
         )
     else:
         assert (state, told) == (State.CANCELED, events.Canceled.type)
+
+
+async def test_money_that_comes_while_a_cancel_is_not_committed_waits_for_it(scene: Scene) -> None:
+    guardian = uuid4()
+    child_id = await scene.child(guardian)
+    requested = await scene.request(guardian, child_id)
+    await scene.take(scene.reserved(requested))
+    async with scene.edge.transaction() as tx:
+        await enrolling.cancel(tx, await principal_of(tx, guardian), requested.id)
+        coming = asyncio.create_task(scene.take(scene.held(requested, "2026-09")))
+        await asyncio.sleep(0.5)
+        assert not coming.done()
+    await coming
+    assert (await scene.read(requested.id)).state is State.CANCELED
+    assert (await published(scene.edge))[-1].type == events.Canceled.type
 
 
 async def test_a_program_with_too_many_unfunded_waits_for_an_administrator(scene: Scene) -> None:

@@ -97,9 +97,13 @@ class Due:
 
 
 def next_due(enrollment: Enrollment, circumstances: Circumstances) -> Due | None:
-    """The month after those already asked for; months without a lesson for the child are passed over."""
+    """The month after those already asked for; months without a lesson for the child are passed over.
+
+    One that has ended meanwhile still owes the months before its end, whose lessons took place.
+    """
     plan, days = circumstances.plan, circumstances.days
-    if enrollment.state is not State.CONFIRMED or days is None or not enrollment.months:
+    was_confirmed = enrollment.state in (State.CONFIRMED, State.ENDED)
+    if not was_confirmed or days is None or not enrollment.months:
         return None
     last_day = min(plan.ends_on, (enrollment.ends_on or date.max) - timedelta(days=1))
     month = next_month(enrollment.months[-1].month)

@@ -129,9 +129,7 @@ def ask_again(enrollment: Enrollment, circumstances: Circumstances, *, after: st
 
 def ask_after_yes(enrollment: Enrollment, circumstances: Circumstances) -> Asked:
     """There is money: ask for what is still unfunded, else for what is due."""
-    if enrollment.state is not State.CONFIRMED:
-        return enrollment, ()
-    if enrollment.unfunded is not None:
+    if enrollment.state is State.CONFIRMED and enrollment.unfunded is not None:
         return ask_again(enrollment, circumstances)
     return ask_next(enrollment, circumstances)
 

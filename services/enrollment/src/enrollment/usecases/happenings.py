@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from enrollment import repository
 from enrollment.domain.calendar import Circumstances, deadlines
 from enrollment.domain.decider import Decision, Input, Outcome, Refused, decide
-from enrollment.domain.enrollment import Enrollment
+from enrollment.domain.enrollment import Enrollment, State
 from enrollment.domain.months import FundsHeld
 from enrollment.repository.groups import KnownGroup, Program
 from enrollment.usecases.telling import tell
@@ -18,7 +18,7 @@ from shared import deadlines as deadline_rows
 from shared.consumer import NotYet
 from shared.database import Transaction
 from shared.deadlines import Deadline
-from shared.telemetry import registry
+from shared.telemetry import registry, seconds_since
 
 IMPOSSIBLE = Counter(
     "enrollment_impossible",
@@ -26,6 +26,17 @@ IMPOSSIBLE = Counter(
     ["input"],
     registry=registry,
 )
+
+DECIDED = Histogram(
+    "enrollment_decided_seconds",
+    "From the request to the answer; without those that waited in a queue",
+    ["state"],
+    buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+    registry=registry,
+)
+STEPS_WITHOUT_QUEUE = 3
+"""Requested, a seat, an answer about money: the version that this makes."""
+_UNDECIDED = frozenset({State.REQUESTED, State.FUNDING})
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +122,7 @@ async def _write(
     await repository.enrollments.save_all(tx, changes)
     for _, changed in changes:
         tx.touch(changed.id)
+    _show_decided(changes)
     wanted: list[Deadline] = []
     for id_, enrollment in after.items():
         if enrollment.group_id not in knowledge.groups:
@@ -122,6 +134,13 @@ async def _write(
         for kind in had.keys() - wants.keys():
             await deadline_rows.clear(tx, kind=kind, subject_id=id_)
     await deadline_rows.set_all(tx, wanted)
+
+
+def _show_decided(changes: Sequence[tuple[Enrollment, Enrollment]]) -> None:
+    for before, after in changes:
+        decided = before.state in _UNDECIDED and after.state in {State.CONFIRMED, State.REJECTED}
+        if decided and after.version <= STEPS_WITHOUT_QUEUE:
+            DECIDED.labels(after.state).observe(seconds_since(after.id))
 
 
 def refused(outcome: Outcome | NotYet | None) -> str | None:
