@@ -1,10 +1,13 @@
 """The sandbox bank over HTTP: how it takes orders, answers, and misbehaves; and that it forgets nothing."""
 
 import os
+import re
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx
@@ -12,6 +15,7 @@ import pytest
 
 from local.layout import Layout
 from local.testing import outside
+from shared.clock import civil_date
 
 pytestmark = pytest.mark.servers
 IBAN = "KZ64722S000001234567"
@@ -124,6 +128,24 @@ def test_an_order_of_a_day_that_is_over_is_refused(bank: httpx.Client) -> None:
 )
 def test_what_is_no_order_is_refused(bank: httpx.Client, document: str) -> None:
     assert bank.post("/bank/payments", content=document).status_code == 400
+
+
+def test_a_statement_has_what_was_paid_on_a_day_that_is_over(tmp_path: Path) -> None:
+    store = tmp_path / "store.sqlite"
+    today = civil_date(datetime.now(UTC))
+    with outside(store) as world:
+        for behavior in ("accept", "reject", "never"):
+            behave(world.http, behavior)
+            send(world.http, behavior).raise_for_status()
+        answer = world.http.get(f"/bank/statements/{today}")
+        assert (answer.status_code, answer.json()["detail"]["code"]) == (404, "day_not_over")
+    yesterday = (today - timedelta(days=1)).isoformat()
+    with sqlite3.connect(store) as database:
+        database.execute("UPDATE payments SET taken_on = ?", [yesterday])
+    with outside(store) as world:
+        told = world.http.get(f"/bank/statements/{yesterday}").raise_for_status().text
+    assert re.findall("<EndToEndId>(.*?)</EndToEndId>", told) == ["accept"]
+    assert re.findall('<Amt Ccy="KZT">(.*?)</Amt>', told) == ["10.50"]
 
 
 def test_it_forgets_nothing_when_it_is_started_again(tmp_path: Path) -> None:

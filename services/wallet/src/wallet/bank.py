@@ -1,4 +1,4 @@
-"""Talks to the bank: two jobs of the worker, never inside a transaction. One sends, the other asks.
+"""Talks to the bank: jobs of the worker, outside transactions. One sends, one asks, one reads statements.
 
 One worker at a time sends, one order after the other: whatever is `submitting` when it turns to the next one
 was left by a worker that died, or by an answer of the database that was lost.
@@ -8,6 +8,7 @@ import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator
+from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -18,11 +19,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.edge import Edge
 from shared.retrying import until_it_passes
 from shared.settings import Settings
-from wallet.domain.bank_messages import Party, UnwritableError
+from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError
+from wallet.domain.bank_statements import Line
 from wallet.domain.payouts import State
 from wallet.repository.payouts import Payout, only_sender
 from wallet.settings import WalletSettings
-from wallet.usecases import answers, submitting
+from wallet.usecases import answers, recovery, submitting
 from wallet.usecases.submitting import Leaving, OrderChangedError
 
 IDLE_SECONDS = 0.2
@@ -30,6 +32,8 @@ RESTART_SECONDS = 0.5
 PAUSE_SECONDS_MAX = 60.0
 SET_ASIDE_SECONDS = 5.0
 ANSWER_BYTES_MAX = 2_000_000
+STATEMENT_BYTES_MAX = 50_000_000
+"""Tens of thousands of payments."""
 REPORTS_MAX = 100
 ORDERS_AT_ONCE = 5
 """Asked about together, so that a bank that is away does not hold up a round for hours."""
@@ -97,8 +101,25 @@ class Bank:
             raise NoAnswerError("unreadable") from None  # its text quotes the content
         raise NoAnswerError(f"status {status}")
 
+    async def statement(self, day: date) -> bytes:
+        """What it paid on a day that is over.
+
+        Raises:
+            NoAnswerError: it is not there yet.
+        """
+        status, content = await self._call("GET", f"/statements/{day}", bytes_max=STATEMENT_BYTES_MAX)
+        if status != httpx.codes.OK:
+            raise NoAnswerError(f"status {status}")
+        return content
+
     async def _call(
-        self, method: str, path: str, *, content: bytes | None = None, content_type: str | None = None
+        self,
+        method: str,
+        path: str,
+        *,
+        content: bytes | None = None,
+        content_type: str | None = None,
+        bytes_max: int = ANSWER_BYTES_MAX,
     ) -> tuple[int, bytes]:
         headers = {"content-type": content_type} if content_type else {}
         try:
@@ -106,12 +127,12 @@ class Bank:
                 asyncio.timeout(self._seconds),
                 self._client.stream(method, self._url + path, content=content, headers=headers) as response,
             ):
-                answer = b""
+                answer = bytearray()
                 async for part in response.aiter_bytes():
                     answer += part
-                    if len(answer) > ANSWER_BYTES_MAX:
+                    if len(answer) > bytes_max:
                         raise NoAnswerError("too long")
-                return response.status_code, answer
+                return response.status_code, bytes(answer)
         except (httpx.HTTPError, TimeoutError) as error:
             raise NoAnswerError(type(error).__name__) from None
 
@@ -140,10 +161,17 @@ async def _submit_while_alone(edge: Edge, settings: WalletSettings, bank: Bank) 
     async with only_sender(settings.database_url) as still_alone:
         if still_alone is None:
             return
+        await until_it_passes(notice_cluster, edge)
         sender = Sender(edge, bank, Party(settings.payer_name, settings.payer_bin, settings.payer_iban))
         while True:
             await still_alone()
             await asyncio.sleep(await sender.send_next())
+
+
+async def notice_cluster(edge: Edge) -> None:
+    """Before anything is sent: is this the ledger that we knew, or one that was restored elsewhere?"""
+    async with edge.transaction() as tx:
+        await recovery.notice_cluster(tx)
 
 
 class Sender:
@@ -243,6 +271,45 @@ async def _ask(edge: Edge, bank: Bank, order: Payout) -> None:
         for document in reports or ():
             async with edge.transaction() as tx:
                 await answers.note_report(tx, order.id, document)
+
+
+async def read_statements(edge: Edge, settings: Settings) -> None:
+    """While the ledger recovers, find out what the bank paid meanwhile; round after round, until canceled."""
+    own = _own(settings)
+    async with open_bank(own) as bank:
+        while True:
+            await until_it_passes(lambda: recover_once(edge, bank))
+            await asyncio.sleep(own.bank_ask_seconds)
+
+
+async def recover_once(edge: Edge, bank: Bank) -> None:
+    """One round: the statements that are missing, then each line that no order is known for."""
+    async with edge.look() as tx:
+        days = await recovery.days_to_read(tx)
+    if days is None:
+        return
+    for day in days:
+        try:
+            content = await bank.statement(day)
+            async with edge.transaction() as tx:
+                await recovery.note_statement(tx, day, content)
+        except (NoAnswerError, UnreadableError) as error:
+            log.warning("statement_not_read", day=str(day), reason=str(error))
+    async with edge.look() as tx:
+        lines = await recovery.lines_to_match(tx)
+    for line in lines:
+        await _match(edge, line)
+    async with edge.transaction() as tx:
+        await recovery.end_if_known(tx)
+
+
+async def _match(edge: Edge, line: Line) -> None:
+    """Step by step, each of them committed; what changed meanwhile is for the next round."""
+    with contextlib.suppress(OrderChangedError):
+        going_on = True
+        while going_on:
+            async with edge.transaction() as tx:
+                going_on = await recovery.match(tx, line)
 
 
 def _own(settings: Settings) -> WalletSettings:

@@ -2,7 +2,7 @@
 
 from shared.service import Service
 from wallet import api, consumers, tables
-from wallet.bank import ask_bank, submit_payouts
+from wallet.bank import ask_bank, read_statements, submit_payouts
 from wallet.repository.audits import AUDITS
 from wallet.settings import WalletSettings
 from wallet.usecases.funds import FUND, republish_funds
@@ -19,6 +19,6 @@ service = Service(
     approvals=(PROGRAM, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
-    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank),
+    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements),
     settings=WalletSettings,
 )

@@ -8,7 +8,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from local.outside import bank, catchers, register
+from local.outside import bank, catchers, register, statements
 from local.outside import issuer as identity
 from local.outside.store import Store
 from local.outside.vault import Vault
@@ -29,7 +29,9 @@ def create(store: Store, vault: Vault, *, url: str, smtp_port: int, clock_url: s
     app.include_router(identity.routes(identity.Issuer(url, store)))
     app.include_router(register.routes())
     app.include_router(catchers.routes(store))
-    app.include_router(bank.routes(vault, bank.business_day(clock_url)))
+    today = bank.business_day(clock_url)
+    app.include_router(bank.routes(vault, today))
+    app.include_router(statements.routes(vault, today))
 
     @app.get("/readyz")
     async def ready() -> dict[str, str]:

@@ -213,6 +213,13 @@ _ITEMS: Final[Mapping[str, str]] = {
     "the_bank_did_not_contradict_itself": """
         SELECT payout_id, status, code FROM bank_reports WHERE contradicts
     """,
+    "what_the_bank_paid_is_in_the_books": """
+        SELECT l.end_to_end_id FROM bank_lines l LEFT JOIN payouts p ON p.id = l.payout_id
+        WHERE p.state IS DISTINCT FROM 'settled' OR p.amount_tiyn <> l.amount_tiyn
+    """,
+    "no_recovery_is_under_way": """
+        SELECT id FROM recoveries WHERE ended_at IS NULL
+    """,
 }
 
 AUDITS: Final[Mapping[str, str]] = {**_LEDGER, **_HOLDS, **_CHARGES, **_ITEMS}

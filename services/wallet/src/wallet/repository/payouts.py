@@ -17,7 +17,7 @@ from shared.database import Transaction
 from wallet.domain.bank_messages import Party
 from wallet.domain.items import Stage
 from wallet.domain.payouts import FINAL, State
-from wallet.tables import bank_reports, item_entries, payable_items, payout_runs, payouts
+from wallet.tables import bank_reports, item_entries, payable_items, payout_runs, payouts, recoveries
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,7 +147,7 @@ async def delete_payouts(tx: Transaction, payout_ids: Collection[UUID]) -> None:
 
 
 async def next_prepared(tx: Transaction, *, besides: Collection[UUID]) -> UUID | None:
-    """The oldest order that two persons approved and nobody has sent."""
+    """The oldest order that two persons approved and nobody has sent; none while we recover."""
     query = (
         sa.select(payouts.c.id)
         .join(payout_runs, payout_runs.c.id == payouts.c.run_id)
@@ -155,6 +155,7 @@ async def next_prepared(tx: Transaction, *, besides: Collection[UUID]) -> UUID |
             payouts.c.state == State.PREPARED,
             payout_runs.c.state == "approved",
             payouts.c.id.not_in(besides),
+            ~sa.exists().where(recoveries.c.ended_at.is_(None)),
         )
         .order_by(payouts.c.id)
         .limit(1)

@@ -28,12 +28,15 @@ from wallet.tables.programs import (
     program_rules,
     programs,
 )
+from wallet.tables.recovery import bank_days, bank_lines, recoveries
 from wallet.tables.schema import FUND_SHIFT, metadata
 
 __all__ = [
     "FUND_SHIFT",
     "accounts",
     "allotment_places",
+    "bank_days",
+    "bank_lines",
     "bank_reports",
     "batches",
     "charges",
@@ -56,6 +59,7 @@ __all__ = [
     "postings",
     "program_rules",
     "programs",
+    "recoveries",
     "signed_revisions",
     "wallets",
 ]

@@ -61,6 +61,11 @@ async def note_not_known(tx: Transaction, payout_id: UUID) -> None:
         await _bounce(tx, order, NOT_KNOWN)
 
 
+async def note_paid(tx: Transaction, order: Payout) -> None:
+    """It stands on the bank's statement: that is settled, whatever was or was not told of it before."""
+    await _settle(tx, order)
+
+
 async def note_report(tx: Transaction, payout_id: UUID, document: str) -> None:
     """One document of the bank, which may be half, foreign, late, or said before."""
     order = await payouts.find_payout(tx, payout_id)

@@ -17,7 +17,7 @@ from shared.retrying import until_it_passes
 from shared.security import Principal
 from shared.settings import Settings
 from wallet.domain.payouts import Ordered, OrderedItem, State, run_digest
-from wallet.repository import payout_runs, payouts
+from wallet.repository import payout_runs, payouts, recoveries
 from wallet.repository.payout_runs import APPROVED, GIVEN_UP, PROPOSED, DueItem, PayoutRun
 from wallet.repository.payouts import Payout
 from wallet.repository.programs import FundRow
@@ -39,6 +39,8 @@ async def start_payout_run(tx: Transaction, principal: Principal, fund_id: UUID)
     principal.require("administrator")
     fund = await read_fund(tx, fund_id)
     require_administrator(principal, fund.region_id)
+    if await recoveries.is_recovering(tx):
+        raise ConflictError("ledger_recovering")
     due = await payout_runs.take_due(tx, fund_id, clock.civil_date(tx.now))
     if not due:
         raise ConflictError("nothing_due")
@@ -120,12 +122,13 @@ async def take_out(tx: Transaction, payout_ids: Iterable[UUID]) -> None:
     left = [order for order in changed if await payouts.recount(tx, order.id)]
     for run in runs:
         if run.state == PROPOSED:
-            await _propose_again(tx, run)
+            await propose_again(tx, run)
         else:
             await _move_to_new_run(tx, run, [order for order in left if order.run_id == run.id])
 
 
-async def _propose_again(tx: Transaction, run: PayoutRun) -> None:
+async def propose_again(tx: Transaction, run: PayoutRun) -> None:
+    """Have what is left of a run agreed on anew; without orders it is given up. The run is locked."""
     orders = await payout_runs.ordered_in(tx, run.id)
     if not orders:
         await payout_runs.update_run(tx, run.id, state=GIVEN_UP)

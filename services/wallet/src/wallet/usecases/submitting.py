@@ -15,6 +15,7 @@ from shared import clock, outbox
 from shared.database import Transaction, new_id
 from shared.events.wallet import PayoutSent
 from wallet.domain.bank_messages import BankOrder, Party, write_order
+from wallet.domain.bank_statements import Purpose
 from wallet.domain.operations import Identity, PaidOut, PayOut
 from wallet.domain.payouts import State
 from wallet.repository import payout_runs, payouts
@@ -89,7 +90,7 @@ def _bank_order(tx: Transaction, order: Payout, payer: Party) -> BankOrder:
         amount_tiyn=order.amount_tiyn,
         payer=payer,
         payee=order.payee,
-        purpose=f"Order {order.id}: {order.items} items from fund {order.fund_id}",
+        purpose=Purpose.written(order.id, order.items, order.fund_id),
     )
 
 
