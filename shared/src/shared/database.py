@@ -28,6 +28,9 @@ NAMING = {
 plumbing = MetaData(naming_convention=NAMING)
 """The tables that every service's schema has, because the plumbing needs them there."""
 
+POOL_WAIT_SECONDS = 12.0
+"""Hundreds who ask at once wait for their turn, in the order in which they came."""
+
 
 def new_metadata() -> MetaData:
     """The metadata of one service's own tables. No schema: the role's search_path names it."""
@@ -104,7 +107,7 @@ def open_engine(
         database_url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=2,
+        pool_timeout=POOL_WAIT_SECONDS,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={

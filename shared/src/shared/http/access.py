@@ -4,7 +4,6 @@ The transaction is committed before the answer is sent (`scope="function"`): an 
 truth. Nobody is given a transaction without a good token.
 """
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -19,8 +18,6 @@ from shared.http.problems import RefusedError
 from shared.http.wiring import cause_of, wiring_of
 from shared.security import Principal, TokenRefusedError, principal_of
 from shared.texts import LanguageCode, negotiate
-
-DATABASE_WAIT_SECONDS = 2.5
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="OIDC access token")
@@ -50,10 +47,10 @@ Person = Annotated[UUID, Depends(_authenticate)]
 @contextlib.asynccontextmanager
 async def open_transaction(request: Request, *, look: bool = False) -> AsyncIterator[Transaction]:
     """A transaction because of this request, or only a look. Gives up soon if the database cannot be had."""
-    edge = wiring_of(request.scope).edge
-    opened = edge.look if look else edge.transaction
+    wiring = wiring_of(request.scope)
+    opened = wiring.edge.look if look else wiring.edge.transaction
     async with contextlib.AsyncExitStack() as stack:
-        async with asyncio.timeout(DATABASE_WAIT_SECONDS):
+        async with wiring.queue.turn():
             tx = await stack.enter_async_context(opened(cause_of(request.scope)))
         yield tx
 

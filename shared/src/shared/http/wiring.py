@@ -1,12 +1,13 @@
 """What every request finds on the app it came to, and what is known of the request itself."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from starlette.types import Scope
 
 from shared.database import Cause
 from shared.edge import Edge
+from shared.http.turns import Queue
 from shared.security import TokenVerifier
 from shared.settings import Settings
 from shared.texts import Texts
@@ -21,6 +22,7 @@ class Wiring:
     edge: Edge
     verifier: TokenVerifier
     texts: Texts
+    queue: Queue = field(default_factory=Queue)
 
 
 def wiring_of(scope: Scope) -> Wiring:
