@@ -14,6 +14,8 @@ from rig.system import Person, System, sign_in
 STARTS_ON = "2026-09-14"
 LOOKS_SECONDS_MAX = 120.0
 GUARDIANS = 300
+PRICE_TIYN = 1_000_000
+"""Of a month in each of the groups."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,7 @@ class Ground:
 
     applicants: Sequence[Applicant]
     group_ids: Sequence[str]
+    program_id: str
 
     def requests(self) -> list[tuple[Applicant, str]]:
         """All there are, so ordered that one child's requests are far apart."""
@@ -45,20 +48,27 @@ class Outcome:
     seconds: float
 
 
-async def prepare(system: System, *, groups: int, children: int = GUARDIANS) -> Ground:
-    """Open the groups, deposit the money, entitle the children."""
+async def prepare(system: System, *, groups: int, children: int = GUARDIANS, first_group: int = 0) -> Ground:
+    """Open the groups, deposit the money, entitle the children.
+
+    Groups meet at times of their own, counted from the first: more ground begins after the groups there are.
+    """
     administrators = [await sign_in(system, f"administrator-{number}") for number in (1, 2)]
     director = await sign_in(system, "director-1")
     try:
-        program_id = await _open_program(administrators)
-        group_ids = await _open_groups(director, groups)
-        applicants = await _applicants(system, children)
-        await _entitle(administrators[0], applicants, program_id)
-        await _until_projected(system, program_id, group_ids, len(applicants))
+        program_id, _ = await open_program(administrators)
+        club_id = await open_club(director)
+        group_ids = [
+            await open_group(director, club_id, weekday=number % 7 + 1, hour=6 + number // 7)
+            for number in range(first_group, first_group + groups)
+        ]
+        applicants = await find_applicants(system, children)
+        await entitle(administrators[0], applicants, program_id)
+        await until_projected(system, program_id, group_ids, len(applicants))
     finally:
         for person in (*administrators, director):
             await person.close()
-    return Ground(applicants, group_ids)
+    return Ground(applicants, group_ids, program_id)
 
 
 def _names(text: str) -> dict[str, str]:
@@ -72,7 +82,14 @@ async def _made(person: Person, service: str, path: str, body: object) -> dict[s
     return dict(answer.json())
 
 
-async def _open_program(administrators: Sequence[Person]) -> str:
+async def open_program(
+    administrators: Sequence[Person],
+    *,
+    name: str = "Load",
+    directions: Sequence[str] = (),
+    deposit_tiyn: int = 10**12,
+) -> tuple[str, str]:
+    """A program that pays these directions, or all, and its fund, which pays when money is held."""
     proposer, approver = administrators
     grants = (await proposer.get("enrollment", "/v1/me")).json()["grants"]
     region_id = next(one["scope_id"] for one in grants if one["scope_kind"] == "region")
@@ -86,11 +103,15 @@ async def _open_program(administrators: Sequence[Person]) -> str:
         "/v1/programs",
         {
             "region_id": region_id,
-            "name": _names("Load"),
+            "name": _names(name),
             "place": 1,
             "starts_on": "2026-09-01",
             "ends_on": "2027-05-25",
-            "rules": {"monthly_rate_tiyn": 1_875_000, "clubs_per_child_max": 10},
+            "rules": {
+                "monthly_rate_tiyn": 1_875_000,
+                "clubs_per_child_max": 10,
+                "directions": list(directions),
+            },
         },
     )
     fund_id = await decide(
@@ -98,51 +119,49 @@ async def _open_program(administrators: Sequence[Person]) -> str:
         {
             "program_id": program_id,
             "region_id": region_id,
-            "funder": _names("Load"),
-            "name": _names("Load"),
+            "funder": _names(name),
+            "name": _names(name),
             "mode": "on_hold",
             "budget_tiyn": 10**13,
             "last_capture_on": "2027-05-25",
         },
     )
-    await _made(proposer, "wallet", f"/v1/funds/{fund_id}/deposits", {"amount_tiyn": 10**12})
-    return program_id
+    await _made(proposer, "wallet", f"/v1/funds/{fund_id}/deposits", {"amount_tiyn": deposit_tiyn})
+    return program_id, fund_id
 
 
-async def _open_groups(director: Person, count: int) -> list[str]:
+async def open_club(director: Person, direction: str = "load") -> str:
+    """A club of the director's provider."""
     grants = (await director.get("enrollment", "/v1/me")).json()["grants"]
     provider_id = next(one["scope_id"] for one in grants if one["role"] == "director")
-    club = await _made(
+    club = {"provider_id": provider_id, "name": _names("Load"), "direction": direction}
+    return str((await _made(director, "clubs", "/v1/clubs", club))["id"])
+
+
+async def open_group(director: Person, club_id: str, *, weekday: int, hour: int, capacity: int = 1000) -> str:
+    """A group for children of every age, once a week, in an hour of its own."""
+    group = await _made(
         director,
         "clubs",
-        "/v1/clubs",
-        {"provider_id": provider_id, "name": _names("Load"), "direction": "load"},
+        "/v1/groups",
+        {
+            "club_id": club_id,
+            "name": _names(f"Load {weekday} {hour:02}"),
+            "price_tiyn": PRICE_TIYN,
+            "capacity": capacity,
+            "age_from": 0,
+            "age_to": 18,
+            "schedule": [{"weekday": weekday, "starts_at": f"{hour:02}:00", "ends_at": f"{hour:02}:45"}],
+            "starts_on": "2026-09-01",
+            "ends_on": "2027-05-25",
+        },
     )
-    opened = []
-    for number in range(count):
-        weekday, hour = number % 7 + 1, 6 + number // 7
-        schedule = {"weekday": weekday, "starts_at": f"{hour:02}:00", "ends_at": f"{hour:02}:45"}
-        group = await _made(
-            director,
-            "clubs",
-            "/v1/groups",
-            {
-                "club_id": club["id"],
-                "name": _names(f"Load {number}"),
-                "price_tiyn": 1_000_000,
-                "capacity": 1000,
-                "age_from": 0,
-                "age_to": 18,
-                "schedule": [schedule],
-                "starts_on": "2026-09-01",
-                "ends_on": "2027-05-25",
-            },
-        )
-        opened.append(str(group["id"]))
-    return opened
+    return str(group["id"])
 
 
-async def _applicants(system: System, count: int) -> list[Applicant]:
+async def find_applicants(system: System, count: int) -> list[Applicant]:
+    """One child of each of the first guardians that have one."""
+
     async def find(number: int) -> Applicant | None:
         token = await system.token(f"guardian-{number}")
         person = Person(system, token)
@@ -158,7 +177,8 @@ async def _applicants(system: System, count: int) -> list[Applicant]:
     return list({one.child_id: one for one in found if one}.values())
 
 
-async def _entitle(administrator: Person, applicants: Sequence[Applicant], program_id: str) -> None:
+async def entitle(administrator: Person, applicants: Sequence[Applicant], program_id: str) -> None:
+    """Let the program pay for them."""
     for start in range(0, len(applicants), 8):
         await asyncio.gather(
             *(
@@ -173,7 +193,8 @@ async def _entitle(administrator: Person, applicants: Sequence[Applicant], progr
         )
 
 
-async def _until_projected(system: System, program_id: str, group_ids: Sequence[str], children: int) -> None:
+async def until_projected(system: System, program_id: str, group_ids: Sequence[str], children: int) -> None:
+    """Wait until those who decide have heard of all of it."""
     queries = (
         ("SELECT count(*) FROM wallet.entitlements WHERE program_id = $1", program_id, children),
         (
