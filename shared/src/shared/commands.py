@@ -7,11 +7,11 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 import orjson
-import sqlalchemy as sa
 import typer
 import uvloop
 
 from shared import dropping, kafka, parked, telemetry, worker
+from shared.checks import run_checks
 from shared.database import Transaction, open_engine
 from shared.http.app import create_app
 from shared.http.server import make_server
@@ -166,15 +166,11 @@ async def _republish(service: Service, settings: Settings, kind: str) -> None:
 
 async def _audit(service: Service, settings: Settings) -> bool:
     """Print each check with the number of rows it found, as one snapshot; whether all found none."""
-    clean = True
     engine = open_engine(settings.database_url, pool_size=1)
     try:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
-            for name, check in service.audit.items():
-                found = len((await connection.execute(sa.text(check))).all())
-                clean &= not found
-                typer.echo(orjson.dumps({"check": name, "found": found}).decode())
+        findings = await run_checks(engine, service.audit)
     finally:
         await engine.dispose()
-    return clean
+    for name, found in findings.items():
+        typer.echo(orjson.dumps({"check": name, "found": found}).decode())
+    return not any(findings.values())

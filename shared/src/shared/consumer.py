@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import TypeVar
 
-from prometheus_client import Counter
+from prometheus_client import Counter, Histogram
 
 from shared import inbox
 from shared.database import Transaction
@@ -17,9 +17,16 @@ from shared.deadlines import DeadlineHandler
 from shared.events.envelope import Envelope, Event, to_envelope
 from shared.kafka import Record
 from shared.parked import Why
-from shared.telemetry import consumer_span, registry
+from shared.telemetry import consumer_span, registry, seconds_since
 
 HANDLED = Counter("events_handled_total", "Events whose handlers ran", ["type"], registry=registry)
+SECONDS = Histogram(
+    "event_seconds",
+    "From the transaction that told an event to the one that handled it",
+    ["type"],
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300),
+    registry=registry,
+)
 REPEATED = Counter("events_repeated_total", "Events that the inbox knew already", registry=registry)
 
 
@@ -187,4 +194,5 @@ async def handle(
     if not must_wait:
         for envelope in fresh:
             HANDLED.labels(envelope.type).inc()
+            SECONDS.labels(envelope.type).observe(seconds_since(envelope.id))
     return must_wait

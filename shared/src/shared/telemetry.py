@@ -5,8 +5,10 @@ contents or ids of people.
 """
 
 import contextlib
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from uuid import UUID
 
 import sqlalchemy as sa
 from opentelemetry import trace
@@ -16,12 +18,13 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Span, SpanKind, Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector, generate_latest
 
 from shared.database import Transaction
 from shared.events.envelope import Envelope
 
 registry = CollectorRegistry()
+ProcessCollector(registry=registry)  # memory, CPU, open files, and since when it runs
 requests = Counter(
     "http_requests", "Answers sent", ("service", "method", "route", "status"), registry=registry
 )
@@ -35,6 +38,9 @@ request_seconds = Histogram(
 outbox_length = Gauge("outbox_length", "Rows not yet acknowledged by Kafka", ("service",), registry=registry)
 outbox_age = Gauge("outbox_age_seconds", "Age of the oldest such row", ("service",), registry=registry)
 parked_keys = Gauge("parked_keys", "Keys that cannot go on", ("service", "reason"), registry=registry)
+deadlines_overdue = Gauge(
+    "deadlines_overdue_seconds", "How long the earliest deadline is due", ("service",), registry=registry
+)
 
 _OUTBOX = sa.text(
     "SELECT count(*) AS length, coalesce(extract(epoch FROM clock_timestamp() - min(created_at)), 0) AS age"
@@ -44,6 +50,7 @@ _PARKED = sa.text(
     "SELECT reason, count(key) AS keys FROM (VALUES ('not_yet'), ('failed'), ('unreadable')) AS known(reason)"
     " LEFT JOIN parked_keys USING (reason) GROUP BY reason"
 )
+_OVERDUE = sa.text("SELECT extract(epoch FROM :now - min(due_at)) FROM deadlines")
 _w3c = TraceContextTextMapPropagator()
 
 
@@ -52,8 +59,15 @@ async def measure(tx: Transaction, service: str) -> None:
     row = (await tx.execute(_OUTBOX)).one()
     outbox_length.labels(service).set(row.length)
     outbox_age.labels(service).set(row.age)
+    overdue = (await tx.execute(_OVERDUE, {"now": tx.now})).scalar_one()
+    deadlines_overdue.labels(service).set(max(overdue or 0, 0))
     for parked in await tx.execute(_PARKED):
         parked_keys.labels(service, parked.reason).set(parked.keys)
+
+
+def seconds_since(id_: UUID) -> float:
+    """How long ago, by the real clock, an id of ours (UUIDv7) was made; 0 if its maker's clock is ahead."""
+    return max(time.time() - (id_.int >> 80) / 1000, 0.0)
 
 
 def render_metrics() -> bytes:

@@ -11,17 +11,19 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from typing import Any, Protocol
 
 import structlog
 import uvicorn
+from prometheus_client import Gauge
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared import idempotency, inbox, telemetry
+from shared.checks import show_findings
 from shared.consumer import EventRouter
 from shared.edge import Edge
 from shared.intake import Intake
@@ -29,6 +31,7 @@ from shared.relay import Relay
 from shared.replay import Replay
 from shared.retrying import until_it_passes
 from shared.settings import Settings
+from shared.telemetry import registry
 from shared.timekeeper import Timekeeper
 
 LOOP_BLOCKED_SECONDS_MAX = 10.0
@@ -39,6 +42,8 @@ EXIT_WATCHDOG = 70
 
 Job = Callable[[Edge, Settings], Awaitable[None]]
 """An endless loop of a service's own, such as asking the register; outbound calls belong there."""
+
+PLACED = Gauge("consumer_placed", "Whether partitions are read, from known positions", registry=registry)
 
 log = structlog.get_logger()
 
@@ -52,6 +57,8 @@ class Worked(Protocol):
     def events(self) -> EventRouter: ...
     @property
     def jobs(self) -> tuple[Job, ...]: ...
+    @property
+    def audit(self) -> Mapping[str, str]: ...
 
 
 async def run(service: Worked, settings: Settings, edge: Edge) -> None:
@@ -67,6 +74,7 @@ async def run(service: Worked, settings: Settings, edge: Edge) -> None:
         Replay(edge, service.events).run(),
         Timekeeper(edge, service.events).run(),
         _prune(edge),
+        show_findings(edge, service.audit),
         _answer(service, settings, edge, intake),
         *(_run(job, edge, settings) for job in service.jobs),
     ]
@@ -145,6 +153,7 @@ async def _answer(service: Worked, settings: Settings, edge: Edge, intake: Intak
         return JSONResponse({"status": "ready"})
 
     async def metrics(_: Request) -> Response:
+        PLACED.set(intake.placed)
         async with edge.transaction() as tx:
             await telemetry.measure(tx, service.name)
         return PlainTextResponse(telemetry.render_metrics())

@@ -1,7 +1,7 @@
 """The service `wallet`, put together."""
 
 from shared.service import Service
-from wallet import api, consumers, tables
+from wallet import api, consumers, jobs, tables
 from wallet.bank import ask_bank, read_statements, submit_payouts
 from wallet.repository.audits import AUDITS
 from wallet.settings import WalletSettings
@@ -19,6 +19,6 @@ service = Service(
     approvals=(PROGRAM, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
-    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements),
+    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements, jobs.show_money),
     settings=WalletSettings,
 )
