@@ -18,7 +18,7 @@ ROLES = ("api", "consumers", "usecases", "domain", "repository", "tables")
 OF_ITS_OWN = {  # what one service needs and the others do not
     "enrollment": {"beginning", "register"},
     "notifications": {"audit", "jobs", "outside", "texts"},
-    "wallet": {"bank"},
+    "wallet": {"bank", "jobs"},
 }
 IN_ANY_SERVICE = {*ROLES, "__init__", "__main__", "main", "settings", "testing", "migrations", "locales"}
 BESIDE_SOURCES = (
