@@ -32,6 +32,28 @@ async def test_a_client_canceled_while_it_starts_leaves_nothing_open(kafka: str,
     gc.collect()  # what was left open warns when it goes, and a warning is an error
 
 
+async def test_what_does_not_fit_into_a_batch_follows_in_its_order(kafka: str) -> None:
+    topic = f"test.{uuid4().hex}"
+    await create_topics(kafka, [topic])
+    outlet = await Outlet.open(kafka)
+    sizes = (300_000, 300_000, 1_000, 300_000, 1_000)
+    await outlet.send(
+        [Message(topic, "key", {}, str(place).encode().ljust(size)) for place, size in enumerate(sizes)]
+    )
+    await outlet.close()
+    log = await Log.open(kafka, group=topic, topics=[topic], positions={})
+    arrived: list[int] = []
+
+    async def all_of_them() -> bool:
+        for records in (await log.read()).values():
+            arrived.extend(int(record.value) for record in records)
+        return len(arrived) == len(sizes)
+
+    await eventually(all_of_them, seconds=20)
+    await log.close()
+    assert arrived == [0, 1, 2, 3, 4]
+
+
 async def test_records_larger_than_what_is_fetched_at_once_arrive(kafka: str) -> None:
     topic = f"test.{uuid4().hex}"
     await create_topics(kafka, [topic])

@@ -57,10 +57,32 @@ async def test_what_comes_while_a_key_is_replayed_is_done_after_it(line: Line) -
         await gate.reached.wait()  # the replay has locked the key, and written, and has not committed
         await line.send(happened(thing="a", number=2))
         await asyncio.sleep(1)  # the intake has had time to overtake, were it not for the lock
-        assert await line.effects("a") == []
+        meanwhile = await line.effects("a")
         gate.opened.set()
+        assert meanwhile == []
         await _effects(line, "a", [1, 2])
         await _parked_count(line, 0)
+
+
+async def test_a_later_event_of_a_parked_key_waits_although_it_could_go_on(line: Line) -> None:
+    happened = event_type(line.topic, "happened")
+    fact_is_there = False
+
+    @line.router.on(happened)
+    async def on_happened(tx: Transaction, envelope: Envelope) -> NotYet | None:
+        if envelope.event == happened(thing="a", number=1) and not fact_is_there:
+            return NotYet("fact")
+        await note_effect(tx, envelope.event)
+        return None
+
+    async with line.consuming():
+        await line.send(*(happened(thing="a", number=number) for number in (1, 2)))  # behind it in one chunk
+        await _parked_count(line, 2)
+        await line.send(happened(thing="a", number=3))  # and in a later one
+        await _parked_count(line, 3)
+        assert await line.effects("a") == []
+        fact_is_there = True
+        await _effects(line, "a", [1, 2, 3])
 
 
 async def test_a_replay_waits_for_a_chunk_that_holds_its_key(line: Line) -> None:
@@ -88,8 +110,9 @@ async def test_a_replay_waits_for_a_chunk_that_holds_its_key(line: Line) -> None
         await gate.reached.wait()
         fact_is_there = True
         await asyncio.sleep(1.5)  # the replay is due by now, and waits for the key's row
-        assert await line.effects("a") == []
+        meanwhile = await line.effects("a")
         gate.opened.set()
+        assert meanwhile == []
         await _effects(line, "a", [100, 1, 2])
         await _parked_count(line, 0)
 

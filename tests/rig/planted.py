@@ -46,6 +46,11 @@ class Bug:
     """The files it changes, as paths from the root."""
 
     @property
+    def imported(self) -> list[str]:
+        """What of these Python imports: migrations are Alembic's."""
+        return [one for one in self.targets if one.endswith(".py") and "/migrations/" not in one]
+
+    @property
     def row(self) -> str:
         """Its line in the document."""
         return f"| `{self.name}` | {self.what} | {self.breaks} | `{self.test.partition('[')[0]}` |"

@@ -113,9 +113,7 @@ class Tree:
             verdicts = self.run([bug.test], "-x", seconds=SECONDS_MAX)
         finally:
             self._change(bug, "-R")
-        unread = [
-            one for one in bug.targets if one.endswith(".py") and self.place / one not in verdicts.modules
-        ]
+        unread = [one for one in bug.imported if self.place / one not in verdicts.modules]
         failures = verdicts.failures(bug.test)
         foreign = [f"{one['when']}: {one['error']}" for one in failures if not one["own"]]
         if foreign:

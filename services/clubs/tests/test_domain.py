@@ -188,6 +188,20 @@ def test_the_next_child_waits_and_sees_its_place() -> None:
     assert book.number(book.places[number(3)]) == 2
 
 
+def test_the_next_seat_is_for_the_highest_priority_then_for_who_asked_first_however_late_heard() -> None:
+    heard = [
+        wish(9, minute=1),
+        wish(2, minute=30),
+        wish(5, minute=10),
+        wish(7, minute=20),
+        wish(4, priority=1),
+    ]
+    book = filled(1, *heard)
+    assert [id_ for *_, id_ in book.queue] == [number(4), number(5), number(7), number(2)]
+    _, news = leave(book, number(9), moment())
+    assert [item.place.id for item in news] == [number(4)]
+
+
 def test_a_seat_that_is_taken_later_is_not_free_before() -> None:
     book = filled(1, wish(1, date(2026, 11, 1)))
     _, news = request_seat(book, wish(2, date(2026, 9, 1)), moment())

@@ -25,9 +25,9 @@ from notifications.audit import AUDIT
 from notifications.domain.kinds import TOPICS, Kind
 from notifications.domain.news import News
 from notifications.domain.reaching import ATTEMPTS_MAX, Preferences
-from notifications.jobs import Post
+from notifications.jobs import LEASE, Post
 from notifications.outside import MailServer, SmsGateway
-from notifications.repository import heard, messages, people
+from notifications.repository import deliveries, heard, messages, people
 from notifications.testing import (
     NOON,
     Family,
@@ -282,6 +282,21 @@ async def test_two_workers_never_send_the_same(
     assert set(Counter(mail["Message-ID"] for mail in outside.mails).values()) == {1}
     assert len(outside.mails) == len(outside.texts) == 30
     assert await states(edge) == {"email": "sent", "sms": "sent"}
+
+
+@pytest.mark.usefixtures("guardian")
+async def test_nobody_takes_what_is_being_sent(
+    edge: Edge, take: Take, family: Family, post: Post, outside: Outside
+) -> None:
+    outside.thinking.clear()
+    await take(confirmed(family))
+    sending = asyncio.create_task(post.send_some())
+    await eventually(lambda: _is(len(outside.mails) == 1 and len(outside.texts) == 1))
+    async with edge.transaction() as tx:
+        others = await deliveries.claim(tx, limit=10, lease=LEASE)
+    outside.thinking.set()
+    await sending
+    assert others == []
 
 
 @pytest.mark.usefixtures("guardian")

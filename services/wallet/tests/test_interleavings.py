@@ -57,12 +57,12 @@ def two_at_once(edge: Edge, request: pytest.FixtureRequest) -> Two:
             if request.param == "after_locks":
                 await read_snapshot(await tx.driver(), [first], lock=True)
                 rival = asyncio.create_task(alone(second))
-                await waits_for_a_lock(edge)
+                await waits_for_a_lock(edge, rival)
                 (mine,) = await post(tx, [first])
             else:
                 (mine,) = await post(tx, [first])
                 rival = asyncio.create_task(alone(second))
-                await waits_for_a_lock(edge)
+                await waits_for_a_lock(edge, rival)
         return mine, await rival
 
     return run
@@ -176,7 +176,7 @@ async def test_a_charge_and_its_signature_at_once_make_it_due(
     async with edge.transaction() as tx:
         await first(tx)
         rival = asyncio.create_task(alone(second))
-        await waits_for_a_lock(edge)
+        await waits_for_a_lock(edge, rival)
     await rival
     assert await owed(edge) == [("due", False, PRICE)]
     assert [type(one) for one in await published(edge)].count(MonthCharged) == 1

@@ -55,7 +55,7 @@ async def test_of_two_children_and_money_for_one_exactly_one_gets_it(
         else:
             assert isinstance((await post(tx, mine))[0], Held)
         rival = asyncio.create_task(hold_second())
-        await waits_for_a_lock(edge)
+        await waits_for_a_lock(edge, rival)
         if stop == "after_locks":
             assert isinstance((await post(tx, mine))[0], Held)
     assert await rival == Declined("no_money", PRICE)
@@ -76,7 +76,7 @@ async def test_of_two_clubs_and_allotted_money_for_one_exactly_one_gets_it(
     async with edge.transaction() as tx:
         assert isinstance((await post(tx, [hold_for(child_id, new_id())]))[0], Held)
         rival = asyncio.create_task(hold_another())
-        await waits_for_a_lock(edge)
+        await waits_for_a_lock(edge, rival)
     assert await rival == Declined("no_money", 2 * PRICE - 2_000_000)
     await assert_clean()
 
@@ -95,7 +95,7 @@ async def test_a_rival_that_rolls_back_leaves_the_money_to_the_other(
         async with edge.transaction() as tx:
             assert isinstance((await post(tx, [hold_for(first, new_id())]))[0], Held)
             rivals.append(asyncio.create_task(hold_second()))
-            await waits_for_a_lock(edge)
+            await waits_for_a_lock(edge, rivals[0])
             raise ConnectionError
 
     rivals: list[asyncio.Task[object]] = []
@@ -124,7 +124,7 @@ async def test_the_same_operation_in_two_batches_at_once_is_done_once(
     async with edge.transaction() as tx:
         (mine,) = await post(tx, [enrollments.command_of(request)])
         rival = asyncio.create_task(hold())
-        await waits_for_a_lock(edge)
+        await waits_for_a_lock(edge, rival)
     assert isinstance(mine, Held)
     assert await rival == mine
     await assert_clean()
@@ -259,7 +259,7 @@ async def test_two_workers_at_two_runs_allot_no_month_twice(
     async with edge.transaction() as tx:
         assert await runs.advance_run(tx)
         other = asyncio.create_task(other_worker())
-        await waits_for_a_lock(edge)
+        await waits_for_a_lock(edge, other)
     await other
     async with edge.transaction() as tx:
         ended = [await runs.read_run(tx, world.people[0], run_id) for run_id in started]

@@ -1,9 +1,11 @@
 """What tests of the wallet share: a world with a program and its funds, and events on their way to it."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import date
+from typing import Any
 from uuid import UUID
 
 from shared.approvals import Approvals
@@ -114,9 +116,10 @@ def asked(
     )
 
 
-async def waits_for_a_lock(edge: Edge) -> None:
-    """Until some connection of this database stands before a lock."""
-    while True:
+async def waits_for_a_lock(edge: Edge, rival: asyncio.Task[Any] | None = None) -> None:
+    """Until some connection of this database stands before a lock; a rival that does not wait is an error."""
+    deadline = time.monotonic() + 60
+    while rival is None or not rival.done():
         async with edge.transaction() as tx:
             waiting = await (await tx.driver()).fetchval(
                 "SELECT count(*) FROM pg_stat_activity"
@@ -124,4 +127,7 @@ async def waits_for_a_lock(edge: Edge) -> None:
             )
         if waiting:
             return
+        if time.monotonic() > deadline:
+            break
         await asyncio.sleep(0.05)
+    raise AssertionError("nobody waits for a lock")

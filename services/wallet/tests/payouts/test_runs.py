@@ -6,10 +6,12 @@ from typing import Any
 import pytest
 
 from rig.office import BIN, Desk, Office, SandboxBank
+from shared import clock
 from shared.approvals import Approvals
 from shared.errors import ConflictError, ForbiddenError
 from shared.events.wallet import ClaimOpened, ItemFrozen
 from shared.security import Principal
+from wallet.repository.payout_runs import take_due
 from wallet.settings import WalletSettings
 from wallet.testing import Check
 from wallet.usecases.payouts import PAYOUT_RUN, start_payout_run
@@ -57,6 +59,15 @@ async def test_nothing_is_taken_before_its_day(office: Office) -> None:
         await office.start()
     await office.go_to("2026-11-18T00:00:01+05:00")
     assert (await office.start()).state == "proposed"
+
+
+async def test_a_run_takes_nothing_that_a_dispute_has_frozen(office: Office) -> None:
+    disputed, _ = await office.owe(await office.new_provider(), children=2)
+    await office.deliver(disputed.closed(disputed=1))
+    frozen = {item["id"] for item in await office.items() if item["frozen"]}
+    async with office.edge.transaction() as tx:
+        taken = {item.item_id for item in await take_due(tx, office.fund_id, clock.civil_date(tx.now))}
+    assert (len(frozen), len(taken), taken & frozen) == (1, 1, set())
 
 
 async def test_a_provider_without_an_account_waits_and_the_others_are_paid(office: Office) -> None:
