@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 from shared.database import POOL_WAIT_SECONDS
 
-AWAY_SECONDS = 2.5
+AWAY_SECONDS = 5.0
 """After so long in which nobody got a transaction the database is away."""
 ENCOURAGED_SECONDS = 0.25
 """Those who wait are not told of each single turn: they may be a thousand."""
