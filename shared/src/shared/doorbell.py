@@ -70,7 +70,7 @@ class Doorbell:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _serve_one_connection(self) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=5)
+        connection = await asyncpg.connect(self._database_url, timeout=5, command_timeout=5)
         try:
             await connection.add_listener(self._outbox_channel, lambda *_: self.outbox_rang.set())
             await connection.add_listener(self._touched_channel, self._hear_touched)

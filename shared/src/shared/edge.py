@@ -5,6 +5,7 @@ published during the transaction is written to the outbox last, when every aggre
 makes the order of events of one aggregate true.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -14,6 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import clock, outbox
 from shared.database import Cause, Transaction, new_id
 from shared.doorbell import Doorbell
+
+TRANSACTION_SECONDS_MAX = 45.0
+"""Longer than any statement may take. A database that is not heard any more does not say so, nor that the
+line is dead: whoever waited for it would wait for ever."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +32,12 @@ class Edge:
 
     @asynccontextmanager
     async def transaction(self, cause: Cause | None = None) -> AsyncIterator[Transaction]:
-        """Commit at the end of the block, or leave no trace. Rings the doorbells afterwards."""
-        async with self.engine.begin() as connection:
+        """Commit at the end of the block, or leave no trace. Rings the doorbells afterwards.
+
+        Raises:
+            TimeoutError: it took too long; as with any lost connection, it may have been committed.
+        """
+        async with asyncio.timeout(TRANSACTION_SECONDS_MAX), self.engine.begin() as connection:
             moment = await clock.now(connection, development=self.development)
             tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))
             yield tx
@@ -43,7 +52,7 @@ class Edge:
 
         Without BEGIN and COMMIT: two trips to the database less, for what is asked most often.
         """
-        async with self.engine.connect() as connection:
+        async with asyncio.timeout(TRANSACTION_SECONDS_MAX), self.engine.connect() as connection:
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             moment = await clock.now(connection, development=self.development)
             tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))

@@ -5,7 +5,9 @@ from uuid import UUID
 
 import httpx
 import pytest
+import sqlalchemy as sa
 
+from shared.http import access
 from shared.testing_http import ServedApi, signed_in
 
 
@@ -20,6 +22,21 @@ async def test_what_was_answered_is_committed(client: httpx.AsyncClient) -> None
     answer = await client.post("/v1/things", json={"title": "Robotics"})
     assert answer.status_code == 201
     assert (await client.get(answer.headers["Location"])).json() == answer.json()
+
+
+async def test_a_database_that_falls_silent_in_the_middle_keeps_nobody_waiting(
+    client: httpx.AsyncClient, running: ServedApi, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(access, "TRANSACTION_SECONDS_MAX", 0.3)
+    key = {"Idempotency-Key": "silent"}
+    async with running.edge.transaction() as tx, asyncio.timeout(10):
+        await tx.execute(sa.text("LOCK TABLE things"))
+        answer = await client.post("/v1/things", json={"title": "Robotics"}, headers=key)
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert "Retry-After" in answer.headers
+    again = await client.post("/v1/things", json={"title": "Robotics"}, headers=key)
+    assert again.status_code == 201
+    assert len((await client.get("/v1/things")).json()["items"]) == 1
 
 
 @pytest.mark.parametrize(("title", "status"), [("refuse", 404), ("break", 500)])

@@ -4,6 +4,7 @@ The transaction is committed before the answer is sent (`scope="function"`): an 
 truth. Nobody is given a transaction without a good token.
 """
 
+import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from typing import Annotated
@@ -18,6 +19,10 @@ from shared.http.problems import RefusedError
 from shared.http.wiring import cause_of, wiring_of
 from shared.security import Principal, TokenRefusedError, principal_of
 from shared.texts import LanguageCode, negotiate
+
+TRANSACTION_SECONDS_MAX = 7.0
+"""A database that falls silent in the middle keeps nobody longer, but for the moment in which the line is
+given up. What takes as long for a reason of its own does not belong in a request."""
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="OIDC access token")
@@ -46,12 +51,16 @@ Person = Annotated[UUID, Depends(_authenticate)]
 
 @contextlib.asynccontextmanager
 async def open_transaction(request: Request, *, look: bool = False) -> AsyncIterator[Transaction]:
-    """A transaction because of this request, or only a look. Gives up soon if the database cannot be had."""
+    """A transaction because of this request, or only a look.
+
+    Gives up soon if the database cannot be had, and somewhat later if it does not answer any more.
+    """
     wiring = wiring_of(request.scope)
     opened = wiring.edge.look if look else wiring.edge.transaction
-    async with contextlib.AsyncExitStack() as stack:
+    async with asyncio.timeout(None) as patience, contextlib.AsyncExitStack() as stack:
         async with wiring.queue.turn():
             tx = await stack.enter_async_context(opened(cause_of(request.scope)))
+        patience.reschedule(asyncio.get_running_loop().time() + TRANSACTION_SECONDS_MAX)
         yield tx
 
 
