@@ -8,7 +8,6 @@ machine, so one clock.
 """
 
 import asyncio
-import statistics
 import sys
 import time
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from local import people
 from rig import load, months, system
+from rig.figures import percentile, tell, tell_below
 
 SEATS = 100
 GROUPS = 4
@@ -142,19 +142,16 @@ async def measure(running: system.System) -> bool:
         at = await frozen(database, list(sent))
         items = await database.fetchval(_ITEMS, list(sent))
     seconds = [(at[one] - datetime.fromtimestamp(sent[one], UTC)).total_seconds() for one in at]
-    percentiles = statistics.quantiles(seconds, n=100)
-    p50, p99 = percentiles[49], percentiles[98]
-    reached = p99 < P99_SECONDS_MAX and len(seconds) == items == MEASURED
-    figures = (
-        ("dispute_frozen", len(seconds), f"of_{MEASURED}", MEASURED),
-        ("dispute_frozen_with_items", items, f"of_{MEASURED}", MEASURED),
-        ("dispute_freeze_p50", round(p50, 3), "s", "-"),
-        ("dispute_freeze_p99", round(p99, 3), "s", f"<{P99_SECONDS_MAX}"),
-        ("dispute_freeze_max", round(max(seconds), 3), "s", "-"),
+    p99 = percentile(seconds, 99)
+    tell("dispute_freeze_p50", percentile(seconds, 50), "s")
+    tell("dispute_freeze_max", max(seconds), "s")
+    return all(
+        (
+            tell("dispute_frozen", len(seconds), "of_all", f"{MEASURED}", reached=len(seconds) == MEASURED),
+            tell("dispute_frozen_with_items", items, "of_all", f"{MEASURED}", reached=items == MEASURED),
+            tell_below("dispute_freeze_p99", p99, "s", P99_SECONDS_MAX),
+        )
     )
-    for name, value, unit, aim in figures:
-        sys.stdout.write(f"FIGURE {name} {value} {unit} aim {aim} {'ok' if reached else 'short'}\n")
-    return reached
 
 
 async def note_commit_times(running: system.System) -> None:

@@ -10,7 +10,6 @@ the shared buffers: these have a fixed size, and every backend seems to grow whi
 """
 
 import asyncio
-import statistics
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator, Sequence
@@ -22,6 +21,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rig import load, months, system
+from rig.figures import memory, percentile, tell, tell_below
 
 SEATS = 100
 SMALL, LARGE = 10, 100
@@ -86,7 +86,7 @@ async def plant(running: system.System) -> dict[int, months.Planted]:
         confirmed = await database.fetchval(query, asked)
     if confirmed != len(asked):
         raise AssertionError(f"only {confirmed} of {len(asked)} confirmed")
-    tell("month_planted_confirmed", confirmed / (time.monotonic() - started), "per_s", "-", reached=True)
+    tell("month_planted_confirmed", confirmed / (time.monotonic() - started), "per_s")
     return {count: await months.hold_lessons(running, some) for count, some in pupils.items()}
 
 
@@ -149,46 +149,27 @@ async def watching(running: system.System, measured: Closing) -> AsyncIterator[N
         await asyncio.gather(watcher, return_exceptions=True)
 
 
-def memory(pid: int, *, shared: bool = True) -> float:
-    """The PSS of a process in MB, with or without what it has of shared memory; 0 if it has just ended."""
-    try:
-        lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
-    except (FileNotFoundError, ProcessLookupError):
-        return 0
-    kilobytes = {name: int(rest.split()[0]) for name, _, rest in (line.partition(":") for line in lines)}
-    return (kilobytes["Pss"] - (0 if shared else kilobytes["Pss_Shmem"])) / 1024
-
-
-def tell(name: str, value: float, unit: str, aim: str, *, reached: bool) -> bool:
-    """Print one figure."""
-    sys.stdout.write(f"FIGURE {name} {value:.3g} {unit} aim {aim} {'ok' if reached else 'short'}\n")
-    sys.stdout.flush()
-    return reached
-
-
 def tell_closings(small: Closing, large: Closing) -> Iterator[bool]:
     """Times, memory, and how enrollments fared meanwhile."""
     for count, one in ((SMALL * SEATS, small), (LARGE * SEATS, large)):
-        yield tell(f"month_closed_{count}", one.closed, "s", "-", reached=True)
-        yield tell(f"month_charged_{count}", one.charged, "s", "-", reached=True)
-        yield tell(f"month_quiet_{count}", one.quiet, "s", "-", reached=True)
+        yield tell(f"month_closed_{count}", one.closed, "s")
+        yield tell(f"month_charged_{count}", one.charged, "s")
+        yield tell(f"month_quiet_{count}", one.quiet, "s")
     for name in MEMORIES:
         growth = large.peaks[name] / small.peaks[name]
-        yield tell(f"month_{name}_peak_1000", small.peaks[name], "MB", "-", reached=True)
-        yield tell(f"month_{name}_peak_10000", large.peaks[name], "MB", "-", reached=True)
-        yield tell(f"month_{name}_growth", growth, "x", f"<={GROWTH_MAX}", reached=growth <= GROWTH_MAX)
+        yield tell(f"month_{name}_peak_1000", small.peaks[name], "MB")
+        yield tell(f"month_{name}_peak_10000", large.peaks[name], "MB")
+        yield tell_below(f"month_{name}_growth", growth, "x", GROWTH_MAX)
     yield from tell_enrollments("month_enrollment", large.meanwhile)
 
 
 def tell_enrollments(name: str, outcomes: Sequence[load.Outcome]) -> Iterator[bool]:
     """Of those asked for during the closing."""
     confirmed = [one.seconds for one in outcomes if one.state == "confirmed"]
-    percentiles = statistics.quantiles(confirmed, n=100)
-    p50, p99 = percentiles[49], percentiles[98]
     all_of_them = len(confirmed) == len(outcomes)
     yield tell(f"{name}_confirmed", len(confirmed), f"of_{len(outcomes)}", "all", reached=all_of_them)
-    yield tell(f"{name}_p50", p50, "s", "-", reached=True)
-    yield tell(f"{name}_p99", p99, "s", f"<{P99_SECONDS_MAX}", reached=p99 < P99_SECONDS_MAX)
+    yield tell(f"{name}_p50", percentile(confirmed, 50), "s")
+    yield tell_below(f"{name}_p99", percentile(confirmed, 99), "s", P99_SECONDS_MAX)
 
 
 async def tell_money(running: system.System, planted: Sequence[months.Planted]) -> bool:
@@ -201,8 +182,8 @@ async def tell_money(running: system.System, planted: Sequence[months.Planted]) 
     if audit.returncode:
         sys.stdout.write(audit.stdout)
     sys.stdout.write(f"captured {captured} tiyn, by the naive sum {naive}\n")
-    exact = tell("month_captured_beside_naive", captured - naive, "tiyn", "0", reached=captured == naive)
-    clean = tell("month_audit", audit.returncode, "exit", "0", reached=audit.returncode == 0)
+    exact = tell_below("month_captured_beside_naive", abs(captured - naive), "tiyn", 0)
+    clean = tell_below("month_audit", audit.returncode, "exit", 0)
     return exact and clean
 
 
