@@ -1,7 +1,7 @@
 """Each event and deadline that comes in: what it does, what goes out, once; and what it waits for."""
 
 from datetime import date, time
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import sqlalchemy as sa
@@ -109,6 +109,62 @@ async def test_a_queued_child_is_offered_a_seat_and_gets_it(scene: Scene) -> Non
         date(2026, 9, 21),
         None,
     )
+
+
+async def forgotten(scene: Scene) -> tuple[UUID, UUID]:
+    """A child that is known, and an enrollment of it that a restore has forgotten."""
+    guardian = uuid4()
+    return await scene.child(guardian), new_id()
+
+
+async def test_an_enrollment_that_only_clubs_remember_goes_on_and_may_be_told_again(
+    scene: Scene, edge: Edge
+) -> None:
+    child_id, id_ = await forgotten(scene)
+    await scene.forget_published()
+    about = {"child_id": child_id, "enrollment_id": id_, "group_id": scene.group_id, "attempt": 1}
+    await scene.take(clubs.SeatQueued(**about, place=2))
+    assert (await scene.read(id_)).state is State.QUEUED
+    seat = clubs.SeatReserved(**about, starts_on=date(2026, 9, 16))
+    for _ in range(2):
+        await scene.take(seat)
+    recalled = await scene.read(id_)
+    assert (recalled.state, recalled.starts_on) == (State.FUNDING, date(2026, 9, 16))
+    await scene.take(scene.held(recalled, "2026-09"))
+    assert (await scene.read(id_)).state is State.CONFIRMED
+    assert [event.type for event in await published(edge)] == [
+        enrollment.FundingRequested.type,
+        enrollment.Confirmed.type,
+    ]
+
+
+async def test_an_enrollment_that_was_asked_for_anew_is_not_there_twice(scene: Scene, edge: Edge) -> None:
+    again = await scene.requested()
+    await scene.forget_published()
+    about = {"child_id": again.child_id, "enrollment_id": new_id(), "group_id": scene.group_id}
+    await scene.take(clubs.SeatReserved(**about, attempt=1, starts_on=date(2026, 9, 16)))
+    assert await published(edge) == [enrollment.Canceled(**about)]
+    assert (await scene.read(again.id)).state is State.REQUESTED
+
+
+async def test_a_lost_enrollment_waits_for_the_money_of_the_one_before_it(scene: Scene) -> None:
+    before = await scene.requested()
+    await scene.take(scene.reserved(before))
+    id_ = new_id()
+    about = {"child_id": before.child_id, "enrollment_id": id_, "group_id": scene.group_id, "attempt": 1}
+    seat = clubs.SeatReserved(**about, starts_on=date(2026, 9, 16))
+    assert await scene.take(seat) == [NotYet("enrollment_funded")]
+    await scene.take(scene.declined(before, "2026-09"))
+    assert await scene.take(seat) == []
+    assert (await scene.read(id_)).state is State.FUNDING
+
+
+async def test_an_answer_about_a_child_that_nobody_knows_has_no_effect(scene: Scene, edge: Edge) -> None:
+    await scene.requested()
+    await scene.forget_published()
+    about = {"child_id": new_id(), "enrollment_id": new_id(), "group_id": scene.group_id, "attempt": 1}
+    await scene.take(clubs.SeatReserved(**about, starts_on=date(2026, 9, 16)))
+    assert await published(edge) == []
 
 
 @pytest.mark.parametrize("code", ["group_closed", "offer_lapsed", "request_unreadable"])

@@ -11,6 +11,7 @@ from enrollment.domain.months import FundsDeclined, FundsHeld, MonthCharged
 from enrollment.usecases import answers, calendar
 from enrollment.usecases.answers import Seat
 from enrollment.usecases.happenings import Happening
+from enrollment.usecases.recalling import Asked
 from shared.consumer import EventRouter, NotYet
 from shared.database import Transaction
 from shared.events import clubs, wallet
@@ -42,8 +43,21 @@ def _seat(tx: Transaction, envelope: Envelope) -> Seat:
 async def on_seat_answer(tx: Transaction, envelope: Envelope) -> NotYet | None:
     """What else becomes of a seat."""
     event = cast(clubs.SeatEvent, envelope.event)
-    [answer] = await answers.take(tx, [Happening(tx, event.enrollment_id, _seat_input(event))])
+    happening = Happening(tx, event.enrollment_id, _seat_input(event), asked=_asked(tx, event))
+    [answer] = await answers.take(tx, [happening])
     return answer
+
+
+def _asked(tx: Transaction, event: clubs.SeatEvent) -> Asked | None:
+    """What an answer tells of its request; a withdrawal is none."""
+    match event:
+        case clubs.SeatQueued() | clubs.SeatRefused():
+            starts_on = None
+        case clubs.SeatOffered():
+            starts_on = event.starts_on
+        case _:
+            return None
+    return Asked(tx, event.enrollment_id, event.child_id, event.group_id, event.attempt, starts_on=starts_on)
 
 
 def _seat_input(event: clubs.SeatEvent) -> Input:

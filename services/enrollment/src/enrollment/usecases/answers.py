@@ -11,6 +11,7 @@ from enrollment.domain.calendar import Unplanned, first_month
 from enrollment.domain.decider import SeatReserved
 from enrollment.repository.groups import KnownGroup
 from enrollment.usecases.happenings import Happening, happen
+from enrollment.usecases.recalling import Asked
 from shared import deadlines
 from shared.consumer import NotYet
 from shared.database import Transaction
@@ -73,7 +74,10 @@ def _judge(seat: Seat, known: KnownGroup | None, commitments: Sequence[Commitmen
     others = [one for one in commitments if one.enrollment_id != seat.enrollment_id]
     against = obstacle(known.group, seat.starts_on, others)
     reserved = SeatReserved(seat.attempt, seat.starts_on, month, against)
-    return Happening(seat.tx, seat.enrollment_id, reserved)
+    asked = Asked(
+        seat.tx, seat.enrollment_id, seat.child_id, seat.group_id, seat.attempt, starts_on=seat.starts_on
+    )
+    return Happening(seat.tx, seat.enrollment_id, reserved, asked=asked)
 
 
 async def money_came(

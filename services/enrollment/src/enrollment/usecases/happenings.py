@@ -13,6 +13,7 @@ from enrollment.domain.decider import Decision, Input, Outcome, Refused, decide
 from enrollment.domain.enrollment import Enrollment, State
 from enrollment.domain.months import FundsHeld
 from enrollment.repository.groups import KnownGroup, Program
+from enrollment.usecases.recalling import Asked, recall
 from enrollment.usecases.telling import tell
 from shared import deadlines as deadline_rows
 from shared.consumer import NotYet
@@ -41,12 +42,16 @@ _UNDECIDED = frozenset({State.REQUESTED, State.FUNDING})
 
 @dataclass(frozen=True, slots=True)
 class Happening:
-    """One thing that happens to an enrollment. `tx` carries its cause, `fired` is the deadline it came by."""
+    """One thing that happens to an enrollment. `tx` carries its cause, `fired` is the deadline it came by.
+
+    An answer of clubs says what was asked, should nobody here know it any more.
+    """
 
     tx: Transaction
     enrollment_id: UUID
     event: Input
     fired: str | None = None
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +70,17 @@ class Knowledge:
 async def happen(tx: Transaction, happenings: Sequence[Happening]) -> list[Outcome | NotYet | None]:
     """Let these happen in order; an answer each: NotYet if a fact is missing, None if nobody knows it."""
     before = await repository.enrollments.lock(tx, {one.enrollment_id for one in happenings})
+    lost = [one.asked for one in happenings if one.asked and one.enrollment_id not in before]
+    recalled = await recall(tx, lost) if lost else {}
+    before |= {id_: one for id_, one in recalled.items() if isinstance(one, Enrollment)}
     knowledge = await _learn(tx, before, happenings)
     current = dict(before)
     answers: list[Outcome | NotYet | None] = []
     for one in happenings:
         enrollment = current.get(one.enrollment_id)
+        if isinstance(waiting := recalled.get(one.enrollment_id), NotYet):
+            answers.append(waiting)
+            continue
         if enrollment is None:
             IMPOSSIBLE.labels(one.event.name).inc()
             answers.append(None)
