@@ -10,6 +10,7 @@ import asyncio
 import os
 import random
 import secrets
+import signal
 import sys
 import time
 from collections import Counter
@@ -47,8 +48,8 @@ def say(text: str) -> None:
     sys.stdout.flush()
 
 
-async def prepare(running: World) -> tuple[Ground, str]:
-    """Ground enough for all that is asked for, and the id of the last program."""
+async def prepare(running: World) -> Ground:
+    """Ground enough for all that is asked for."""
     needed = int(RATE * (MINUTES * 60 + 2 * AWAY_SECONDS))
     grounds: list[Ground] = []
     while sum(len(ground.requests()) for ground in grounds) < needed:
@@ -58,7 +59,7 @@ async def prepare(running: World) -> tuple[Ground, str]:
             )
         )
     groups = [group_id for ground in grounds for group_id in ground.group_ids]
-    return Ground(grounds[-1].applicants, groups, grounds[-1].program_id), grounds[-1].program_id
+    return Ground(grounds[-1].applicants, groups, grounds[-1].program_id)
 
 
 async def throw(nemesis: Nemesis, seconds: float) -> None:
@@ -107,6 +108,9 @@ async def judge(nemesis: Nemesis, seconds: float) -> bool:
     await judging.copies(running, ids, repeating, verdicts)
     judging.answers(traffic.answers, nemesis.windows, verdicts)
     judging.order(watched, verdicts)
+    say(
+        "what the workers wrote: " + ", ".join(f"{n} × {what}" for what, n in judging.logged(running).items())
+    )
     kinds = sorted({fault.kind for fault in nemesis.deck()})
     missed = [kind for kind in kinds if not nemesis.hit[kind]]
     say(f"faults that hit work in flight: {sum(nemesis.hit.values())} of {len(kinds) - len(missed)} kinds")
@@ -130,16 +134,15 @@ async def run(seed: int) -> bool:
     async with worlds.running(worker, wrong_by) as running:
         if running.disk is None:
             say("this user may not mount: no disk becomes full in this run")
-        ground, program_id = await prepare(running)
+        ground = await prepare(running)
         async with observing.watching(running.system) as observer:
-            return await _hurt(running, observer, ground, program_id, dice)
+            return await _hurt(running, observer, ground, dice)
 
 
-async def _hurt(
-    running: World, observer: Observer, ground: Ground, program_id: str, dice: random.Random
-) -> bool:
+async def _hurt(running: World, observer: Observer, ground: Ground, dice: random.Random) -> bool:
     administrator = await running.system.token("administrator-1")
-    traffic = Traffic(running.system, ground, program_id, administrator, dice)
+    others = random.Random(dice.random())  # noqa: S311 - dice; how often they are thrown differs from run to run
+    traffic = Traffic(running.system, ground, administrator, others)
     nemesis = Nemesis(running, observer, traffic, dice, AWAY_SECONDS)
     stopping = asyncio.Event()
     async with traffic.opened():
@@ -155,6 +158,7 @@ async def _hurt(
 
 
 def main() -> int:
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # or nothing would be cleared away
     given = os.environ.get("DICE")
     seeds = [int(given)] if given else [secrets.randbelow(1_000_000) for _ in range(SEEDS)]
     results = Counter(asyncio.run(run(seed)) for seed in seeds)

@@ -6,6 +6,7 @@ other. A record that comes again, with the id it had, may come at any time.
 
 import asyncio
 import json
+import logging
 import re
 import time
 from collections import Counter, defaultdict
@@ -71,6 +72,7 @@ class Observer:
     wrong: list[str] = field(default_factory=list)
     types: Counter[tuple[str, str]] = field(default_factory=Counter)
     """How many events, each counted once, by type and enrollment."""
+    watching: "asyncio.Task[None] | None" = None
     next: dict[Place, int] = field(default_factory=dict)
     _log: defaultdict[Place, list[tuple[int, str]]] = field(default_factory=lambda: defaultdict(list))
     _ids: set[str] = field(default_factory=set)
@@ -127,14 +129,16 @@ class Observer:
     async def _read_until_silent(self) -> None:
         log = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, group_id=None, request_timeout_ms=5000)
         try:
-            await log.start()
+            async with asyncio.timeout(SILENT_SECONDS_MAX):
+                await log.start()
             places = [TopicPartition(topic, number) for topic in TOPICS for number in range(PARTITIONS)]
             log.assign(places)
             for place in places:
                 log.seek(place, self.next.setdefault((place.topic, place.partition), 0))
             moved = time.monotonic()
             while time.monotonic() - moved < SILENT_SECONDS_MAX or not await self._misses(log, places):
-                batches = await log.getmany(timeout_ms=200)
+                async with asyncio.timeout(SILENT_SECONDS_MAX):
+                    batches = await log.getmany(timeout_ms=200)
                 if batches:
                     moved = time.monotonic()
                 for place, records in batches.items():
@@ -152,7 +156,7 @@ class Observer:
         return any(self.next[place.topic, place.partition] < end for place, end in ends.items())
 
     async def until_caught_up(self, system: System) -> None:
-        """Wait until everything that is in the log was seen."""
+        """Wait until all that is in the log was seen. Raises what ended the watching, if anything did."""
         log = AIOKafkaConsumer(bootstrap_servers=system.kafka_bootstrap, group_id=None)
         await log.start()
         try:
@@ -162,6 +166,8 @@ class Observer:
                 while misses:
                     await asyncio.sleep(0.2)
                     misses = await self._misses(log, places)
+                    if self.watching and self.watching.done():
+                        await self.watching
         finally:
             await log.stop()
 
@@ -169,10 +175,11 @@ class Observer:
 @asynccontextmanager
 async def watching(system: System, *, from_now: bool = False) -> AsyncIterator[Observer]:
     """An observer at work, from the first record on or from those that come next."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # what matters comes as an exception
     observer = Observer(system.kafka_bootstrap)
     if from_now:
         observer.next.update(await end_offsets(system.kafka_bootstrap, TOPICS))
-    task = asyncio.create_task(observer.watch())
+    observer.watching = task = asyncio.create_task(observer.watch())
     try:
         yield observer
     finally:

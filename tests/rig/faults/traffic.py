@@ -48,7 +48,6 @@ class Traffic:
 
     system: System
     ground: Ground
-    program_id: str
     administrator: str
     """The token of one."""
     dice: random.Random
@@ -181,7 +180,7 @@ class Traffic:
     async def _change(self) -> None:
         """A version of an entitlement more."""
         child_id = self.dice.choice(self.ground.applicants).child_id
-        body = {"program_id": self.program_id, "until": f"2027-05-{self.dice.randint(10, 25)}"}
+        body = {"program_id": self.ground.program_id, "until": f"2027-05-{self.dice.randint(10, 25)}"}
         path = f"/v1/children/{child_id}/entitlements"
         await self.ask("enrollment", "POST", path, token=self.administrator, key=str(uuid4()), json=body)
 

@@ -1,19 +1,20 @@
 """Whether everything held, one line each: what was promised, and the numbers."""
 
+import contextlib
+import json
+import sqlite3
 import sys
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-import httpx
-
 from rig.faults.kinds import DATABASE
 from rig.faults.nemesis import Window
 from rig.faults.observer import Observer
 from rig.faults.traffic import Answer, between
 from rig.faults.world import PROCESSES
-from rig.system import TLS, System
+from rig.system import System
 
 NO_HANG_SECONDS = 10.0
 ANSWERED_PERCENT = 99.0
@@ -46,6 +47,10 @@ _COPIES = """
 SELECT d.id::text, d.channel, d.state FROM notifications.deliveries AS d
 JOIN notifications.messages AS m ON m.id = d.message_id WHERE m.enrollment_id = ANY($1::uuid[])
 """
+
+
+_TELLING = frozenset({"commit_skipped"})
+"""Of no consequence, and a sign of what Kafka's client went through."""
 
 
 @dataclass
@@ -91,16 +96,11 @@ async def effects(system: System, ids: Sequence[str], steps: Mapping[tuple[str, 
 
 async def copies(system: System, ids: Sequence[str], faults: int, verdicts: Verdicts) -> None:
     """E-mail and SMS as they arrived: all that was sent, under its id, no oftener than faults explain."""
-    async with httpx.AsyncClient(trust_env=False, verify=TLS) as http:
-        arrived: dict[tuple[str, str], int] = {}
-        page = await http.get(f"http://127.0.0.1:{system.base_port}/messages", params={"limit": 1000})
-        for one in page.raise_for_status().json()["items"]:
-            channel = "email" if one["channel"] == "mail" else "sms"
-            arrived[channel, one["id"].strip("<>").partition("@")[0]] = one["times"]
+    arrived = _arrived(system)
     async with system.database() as database:
         rows = await database.fetch(_COPIES, ids)
     sent = [(row["channel"], row["id"]) for row in rows if row["state"] == "sent"]
-    lost = sum(one not in arrived for one in sent) if len(arrived) < 1000 else 0
+    lost = sum(one not in arrived for one in sent)
     ours = {(row["channel"], row["id"]) for row in rows}
     repeats = [times - 1 for one, times in arrived.items() if one in ours and times > 1]
     waiting = Counter(row["state"] for row in rows)
@@ -109,6 +109,28 @@ async def copies(system: System, ids: Sequence[str], faults: int, verdicts: Verd
         f"e-mail and SMS: {dict(waiting)}, {lost} of them never arrived; {len(repeats)} came again under the"
         f" same id, {max(repeats, default=0)} times at most, with {faults} faults that may do that",
     )
+
+
+def _arrived(system: System) -> dict[tuple[str, str], int]:
+    """How often each e-mail and SMS came to the catchers, by channel and the id of its delivery."""
+    channels = {"mail": "email", "sms": "sms"}
+    store = sqlite3.connect(f"file:{system.state / 'outside.sqlite'}?mode=ro", uri=True)
+    with contextlib.closing(store):
+        rows = store.execute("SELECT channel, id, times FROM messages").fetchall()
+    return {(channels[channel], id_.strip("<>").partition("@")[0]): times for channel, id_, times in rows}
+
+
+def logged(system: System) -> Counter[str]:
+    """What the workers wrote about their troubles, by event and error."""
+    found: Counter[str] = Counter()
+    for log in sorted((system.state / "log").glob("*-worker.log")):
+        for line in log.read_text(errors="replace").splitlines():
+            if not line.startswith("{"):
+                continue
+            told = json.loads(line)
+            if told.get("level") in ("warning", "error", "critical") or told["event"] in _TELLING:
+                found[" ".join((log.stem, told["event"], told.get("error", ""))).strip()] += 1
+    return found
 
 
 def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdicts) -> None:

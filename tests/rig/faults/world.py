@@ -18,6 +18,7 @@ import asyncpg
 import httpx
 import psutil
 
+from local import child
 from local.layout import Layout
 from rig import system as rig
 from rig.faults.supervisor import KAFKA_BEHIND, KAFKA_PROXY, POSTGRES_PROXY, RIG, SMALL, hold_file
@@ -178,15 +179,7 @@ def _supervisor(system: System, wrong_worker: str, seconds: int) -> Iterator[Non
     command = [sys.executable, "-m", "rig.faults.supervisor", *arguments]
     log = system.state / "log" / "supervisor.log"
     log.parent.mkdir()
-    with log.open("ab") as output:
-        process = subprocess.Popen(  # noqa: S603 - our own command
-            command,
-            env=system.environment | {"PYTHONPATH": str(RIG)},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            start_new_session=True,
-        )
+    process = child.spawn(command, log=log, environment=system.environment | {"PYTHONPATH": str(RIG)})
     try:
         while not (system.state / "supervisor.json").exists():
             if process.poll() is not None:
