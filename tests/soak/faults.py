@@ -3,12 +3,13 @@
 Processes, servers, the lines between them, the disk and one worker's clock, by a seeded dice; what is
 promised is one line each in the end, with its numbers. `MINUTES` (15) of faults, `RATE` (20) enrollments a
 second, which two slow cores do not carry: what a run had is in its first line. Three seeds, or the one of
-`DICE=number`.
+`DICE=number`; all kinds of faults, or those that the pattern `KINDS` finds, as `KINDS="postgres|COMMIT"`.
 """
 
 import asyncio
 import os
 import random
+import re
 import secrets
 import signal
 import sys
@@ -31,6 +32,7 @@ from rig.load import Ground
 
 MINUTES = float(os.environ.get("MINUTES", "15"))
 RATE = float(os.environ.get("RATE", "20"))
+KINDS = re.compile(os.environ.get("KINDS", ""))
 SEEDS = 3
 SETTLED_SECONDS_MAX = 60.0
 SETTLE_SECONDS = 300.0
@@ -51,11 +53,12 @@ def say(text: str) -> None:
 async def prepare(running: World) -> Ground:
     """Ground enough for all that is asked for."""
     needed = int(RATE * (MINUTES * 60 + 2 * AWAY_SECONDS))
+    children = min(CHILDREN, needed // GROUPS + 1)
     grounds: list[Ground] = []
     while sum(len(ground.requests()) for ground in grounds) < needed:
         grounds.append(
             await load.prepare(
-                running.system, groups=GROUPS, children=CHILDREN, first_group=GROUPS * len(grounds)
+                running.system, groups=GROUPS, children=children, first_group=GROUPS * len(grounds)
             )
         )
     groups = [group_id for ground in grounds for group_id in ground.group_ids]
@@ -65,14 +68,14 @@ async def prepare(running: World) -> Ground:
 async def throw(nemesis: Nemesis, seconds: float) -> None:
     """One fault after the other, each kind before any comes again."""
     deadline = time.monotonic() + seconds
-    while True:
+    thrown = True
+    while thrown:
+        thrown = False
         for fault in nemesis.deck():
-            if time.monotonic() + fault.lasts > deadline:
-                if time.monotonic() > deadline - 2 * CALM_SECONDS:
-                    return
-                continue
-            await nemesis.strike(fault)
-            await asyncio.sleep(CALM_SECONDS)
+            if time.monotonic() + fault.lasts + CALM_SECONDS < deadline:
+                await nemesis.strike(fault)
+                await asyncio.sleep(CALM_SECONDS)
+                thrown = True
 
 
 async def settle(running: World) -> float:
@@ -143,7 +146,7 @@ async def _hurt(running: World, observer: Observer, ground: Ground, dice: random
     administrator = await running.system.token("administrator-1")
     others = random.Random(dice.random())  # noqa: S311 - dice; how often they are thrown differs from run to run
     traffic = Traffic(running.system, ground, administrator, others)
-    nemesis = Nemesis(running, observer, traffic, dice, AWAY_SECONDS)
+    nemesis = Nemesis(running, observer, traffic, dice, AWAY_SECONDS, KINDS)
     stopping = asyncio.Event()
     async with traffic.opened():
         await traffic.reach_guardians()

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import random
+import re
 import signal
 import sys
 import time
@@ -51,6 +52,8 @@ class Nemesis:
     traffic: Traffic
     dice: random.Random
     away_seconds: float
+    kinds: re.Pattern[str] = re.compile("")
+    """Only those that it finds."""
     hit: Counter[str] = field(default_factory=Counter)
     """Faults whose victim had work in flight, by kind."""
     idle: Counter[str] = field(default_factory=Counter)
@@ -59,7 +62,7 @@ class Nemesis:
     commits_cut: int = 0
 
     def deck(self) -> list[Fault]:
-        """One fault of every kind, mixed."""
+        """One fault of every kind that is wanted, mixed."""
         cards: list[Fault] = [
             *(Ended(process, signal.SIGKILL) for process in PROCESSES),
             *(Ended(process, signal.SIGTERM) for process in PROCESSES),
@@ -81,8 +84,9 @@ class Nemesis:
         ]
         if self.world.disk is not None:
             cards.append(DiskFull(10.0))
-        self.dice.shuffle(cards)
-        return cards
+        wanted = [card for card in cards if self.kinds.search(card.kind)]
+        self.dice.shuffle(wanted)
+        return wanted
 
     async def strike(self, fault: Fault) -> None:
         """Wait until the victim is at work, hurt it, and mend it."""

@@ -121,14 +121,14 @@ def _arrived(system: System) -> dict[tuple[str, str], int]:
 
 
 def logged(system: System) -> Counter[str]:
-    """What the workers wrote about their troubles, by event and error."""
+    """What our own code wrote about its troubles in the workers, by event and error."""
     found: Counter[str] = Counter()
     for log in sorted((system.state / "log").glob("*-worker.log")):
         for line in log.read_text(errors="replace").splitlines():
             if not line.startswith("{"):
                 continue
             told = json.loads(line)
-            if told.get("level") in ("warning", "error", "critical") or told["event"] in _TELLING:
+            if (" " not in told["event"] and told["level"] != "info") or told["event"] in _TELLING:
                 found[" ".join((log.stem, told["event"], told.get("error", ""))).strip()] += 1
     return found
 
@@ -158,8 +158,15 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
             f"database away: {len(troubled)} answers 503 with Retry-After, and {dict(strange)} others",
         )
     longest = max((one.ended - one.began for one in living), default=0.0)
-    slow = sum(one.ended - one.began > NO_HANG_SECONDS for one in living)
-    verdicts.tell(slow == 0, f"no answer took longer than 10 s: the longest {longest:.1f} s, {slow} longer")
+    slow = [one for one in living if one.ended - one.began > NO_HANG_SECONDS]
+    during = Counter(
+        f"{one.api} during {', '.join(w.kind for w in windows if between([one], [(w.began, w.ended)]))}"
+        for one in slow
+    )
+    verdicts.tell(
+        not slow,
+        f"no answer took longer than 10 s: the longest {longest:.1f} s, {len(slow)} longer {dict(during)}",
+    )
 
 
 def _length(spans: Sequence[tuple[float, float]]) -> float:
