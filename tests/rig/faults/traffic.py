@@ -40,6 +40,13 @@ class Answer:
     ended: float
     status: int
     retry_after: bool
+    asked_to_wait: float = 0.0
+    """Seconds that the caller was ready to wait for something newer."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took, beyond what was asked for."""
+        return self.ended - self.began - self.asked_to_wait
 
 
 @dataclass
@@ -98,7 +105,8 @@ class Traffic:
             self.open[api] -= 1
             status = 0 if answer is None else answer.status_code
             retry = answer is not None and "Retry-After" in answer.headers
-            self.answers.append(Answer(api, began, time.monotonic(), status, retry))
+            wait = more.get("params", {}).get("wait", 0)
+            self.answers.append(Answer(api, began, time.monotonic(), status, retry, wait))
         return answer
 
     async def reach_guardians(self) -> None:

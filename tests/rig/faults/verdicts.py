@@ -157,8 +157,8 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
             bool(troubled) and not strange,
             f"database away: {len(troubled)} answers 503 with Retry-After, and {dict(strange)} others",
         )
-    longest = max((one.ended - one.began for one in living), default=0.0)
-    slow = [one for one in living if one.ended - one.began > NO_HANG_SECONDS]
+    longest = max((one.seconds for one in living), default=0.0)
+    slow = [one for one in living if one.seconds > NO_HANG_SECONDS]
     during = Counter(
         f"{one.api} during {', '.join(w.kind for w in windows if between([one], [(w.began, w.ended)]))}"
         for one in slow
