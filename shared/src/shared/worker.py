@@ -7,6 +7,7 @@ is not.
 
 import asyncio
 import contextlib
+import functools
 import os
 import signal
 import threading
@@ -29,7 +30,7 @@ from shared.edge import Edge
 from shared.intake import Intake
 from shared.relay import Relay
 from shared.replay import Replay
-from shared.retrying import until_it_passes
+from shared.retrying import is_passing, until_it_passes
 from shared.settings import Settings
 from shared.telemetry import registry
 from shared.timekeeper import Timekeeper
@@ -38,10 +39,13 @@ LOOP_BLOCKED_SECONDS_MAX = 10.0
 LOG_SILENT_SECONDS_MAX = 120.0
 FINISH_SECONDS_MAX = 20.0
 PRUNE_SECONDS = 60.0
+PROBE_SECONDS_MAX = 5.0
 EXIT_WATCHDOG = 70
 
 Job = Callable[[Edge, Settings], Awaitable[None]]
 """An endless loop of a service's own, such as asking the register; outbound calls belong there."""
+
+Probe = Callable[[Request], Awaitable[Response]]
 
 PLACED = Gauge("consumer_placed", "Whether partitions are read, from known positions", registry=registry)
 
@@ -137,10 +141,8 @@ class _Server(uvicorn.Server):
         yield
 
 
-async def _answer(service: Worked, settings: Settings, edge: Edge, intake: Intake) -> None:
-    """`/livez`, `/readyz` and `/metrics` of the worker."""
-    if settings.metrics_port is None:
-        return
+def probes(service: str, edge: Edge, intake: Intake) -> Starlette:
+    """`/livez`, `/readyz` and `/metrics`. Without the database the last two say so, and soon."""
 
     async def live(_: Request) -> Response:
         return JSONResponse({"status": "alive"})
@@ -155,12 +157,38 @@ async def _answer(service: Worked, settings: Settings, edge: Edge, intake: Intak
     async def metrics(_: Request) -> Response:
         PLACED.set(intake.placed)
         async with edge.transaction() as tx:
-            await telemetry.measure(tx, service.name)
+            await telemetry.measure(tx, service)
         return PlainTextResponse(telemetry.render_metrics())
 
-    routes = [Route("/livez", live), Route("/readyz", ready), Route("/metrics", metrics)]
+    return Starlette(
+        routes=[
+            Route("/livez", live),
+            Route("/readyz", _unless_away(ready)),
+            Route("/metrics", _unless_away(metrics)),
+        ]
+    )
+
+
+def _unless_away(answer: Probe) -> Probe:
+    @functools.wraps(answer)
+    async def answer_soon(request: Request) -> Response:
+        try:
+            async with asyncio.timeout(PROBE_SECONDS_MAX):
+                return await answer(request)
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            return JSONResponse({"status": "no_database"}, 503)
+
+    return answer_soon
+
+
+async def _answer(service: Worked, settings: Settings, edge: Edge, intake: Intake) -> None:
+    """Answer whoever runs the worker, at a port of its own."""
+    if settings.metrics_port is None:
+        return
     config = uvicorn.Config(
-        Starlette(routes=routes),
+        probes(service.name, edge, intake),
         host=settings.host,
         port=settings.metrics_port,
         log_config=None,
