@@ -71,6 +71,8 @@ class Intake:
         """What to read next, per partition that is ours."""
         self._stored: dict[Partition, int] = {}
         """The same as the database knows it: less, if what came since was only skipped."""
+        self._shown: set[Partition] = set()
+        """Those whose lag is told to whoever asks for metrics."""
         self._seen: dict[Partition, int] = {}
         self._stalled = False
         self.last_read = time.monotonic()
@@ -224,9 +226,13 @@ class Intake:
         return found
 
     def _show_lag(self, log_: Log, partitions: Collection[Partition]) -> None:
-        for partition in partitions:
-            position = self._next.get(partition, 0)
+        for gone in self._shown - self._next.keys():  # another process shows it now
+            LAG.remove(*gone)
+            self._shown.remove(gone)
+        for partition in self._next.keys() & partitions:
+            position = self._next[partition]
             LAG.labels(*partition).set((log_.end(partition) or position) - position)
+            self._shown.add(partition)
 
     async def _commit_and_look(self, log_: Log) -> None:
         """Commit for lag figures (it may hang: A5), and look whether what is there still comes to us."""

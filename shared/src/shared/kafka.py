@@ -284,7 +284,9 @@ class Log:
         return {(tp.topic, tp.partition): offset for tp, offset in found.items()}
 
     def end(self, partition: tuple[str, int]) -> int | None:
-        """The offset after the last record, as far as the last fetch knew."""
+        """The offset after the last record, as far as the last fetch knew; None if it is no longer ours."""
+        if partition not in self.assigned():
+            return None
         highwater: int | None = self._consumer.highwater(TopicPartition(*partition))
         return highwater
 
