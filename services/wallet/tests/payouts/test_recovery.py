@@ -37,10 +37,11 @@ def forgetful(bank: SandboxBank) -> None:
 
 @pytest.fixture
 async def restored(office: Office, edge: Edge) -> Office:
-    """The ledger has lived elsewhere; what is done before `noticed` was in the dump."""
+    """The ledger has lived elsewhere, at first in the real present, as where development begins."""
     await notice_cluster(edge)
+    present = clock.civil_moment(date(2030, 1, 1))
     async with edge.transaction() as tx:
-        await tx.execute(sa.update(recoveries).values(cluster="elsewhere"))
+        await tx.execute(sa.update(recoveries).values(cluster="elsewhere", began_at=present))
     return office
 
 
