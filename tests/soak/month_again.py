@@ -9,7 +9,6 @@ suffice (`rig/rush.py`), who gets them is chance, and the totals must be the sam
 """
 
 import asyncio
-import contextlib
 import io
 import os
 import random
@@ -20,30 +19,16 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rich.console import Console
-
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from local import client, people
-from local.layout import Layout
+from local import people
 from local.story import STEPS
-from local.story.asking import find_cast
-from local.story.inboxes import Inboxes
-from local.story.observer import Observer
-from local.story.stage import Stage
-from rig import dump, late_relay, likeness, replay, rush, state, system
+from rig import dump, late_relay, likeness, players, replay, rush, state, system
 from rig.late_relay import LateRelay
 from rig.likeness import Likeness
 from rig.system import SERVICES, TOPICS, System
 
 DIFFERENCES_SHOWN = 40
-
-
-class Patient(Stage):
-    """A stage on which nobody hurries: seconds are told, not judged."""
-
-    def check_within(self, what: str, seconds: float, limit: float) -> None:
-        self.say(f"{what} after {seconds:.2f} s; told to be below {limit:.0f} s when nothing is late")
 
 
 def tell(text: str, *, right: bool = True) -> bool:
@@ -56,17 +41,8 @@ def tell(text: str, *, right: bool = True) -> bool:
 async def play(running: System) -> bool:
     """The same commands each time; what was printed is shown if something was not as told."""
     told = io.StringIO()
-    console = Console(file=told, width=160)
-    layout = Layout(running.base_port)
-    async with contextlib.AsyncExitStack() as stack:
-        asking = await stack.enter_async_context(client.opened(layout))
-        observer = await stack.enter_async_context(Observer.watching(layout))
-        inboxes = await stack.enter_async_context(Inboxes.following(asking))
-        stage = Patient(console, layout, asking, observer, inboxes)
-        await find_cast(stage)
-        for step in STEPS:
-            if not await stage.perform(step):
-                break
+    async with players.on_stage(running, told) as stage:
+        await players.perform(stage, STEPS)
         as_told = stage.finish(len(STEPS))
     await running.settled(seconds=120)
     if not as_told:
