@@ -7,7 +7,7 @@ from uuid import uuid4
 
 import pytest
 
-from shared.kafka import Log, Message, Outlet, Record, create_topics
+from shared.kafka import Log, Message, Outlet, Record, create_topics, partition_of
 from shared.testing import eventually
 
 
@@ -30,6 +30,11 @@ async def test_a_client_canceled_while_it_starts_leaves_nothing_open(kafka: str,
         milliseconds / 1000, Log.open(kafka, group="canceled", topics=["test.canceled"], positions={})
     )
     gc.collect()  # what was left open warns when it goes, and a warning is an error
+
+
+def test_a_key_stays_in_its_partition_whoever_writes() -> None:
+    keys = ("a", "b", "enrollment", "Қазақстан", "0199b3a0-0000-7000-8000-000000000001")
+    assert [partition_of(key) for key in keys] == [4, 8, 11, 6, 7]  # as Kafka's own clients have it
 
 
 async def test_what_does_not_fit_into_a_batch_follows_in_its_order(kafka: str) -> None:

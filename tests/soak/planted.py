@@ -113,22 +113,25 @@ class Tree:
             verdicts = self.run([bug.test], "-x", seconds=SECONDS_MAX)
         finally:
             self._change(bug, "-R")
-        unread = [one for one in bug.imported if self.place / one not in verdicts.modules]
+        if not verdicts.said_of(bug.test):
+            return f"its test did not run to its end:\n{verdicts.output[-2000:]}"
         failures = verdicts.failures(bug.test)
         foreign = [f"{one['when']}: {one['error']}" for one in failures if not one["own"]]
         if foreign:
             return f"fails otherwise than in its own assertion: {foreign[0]}"
-        if unread:
-            return f"nothing was heard, or {', '.join(unread)} was not imported:\n{verdicts.output[-2000:]}"
+        if unread := [one for one in bug.imported if self.place / one not in verdicts.modules]:
+            return f"{', '.join(unread)} was not imported"
         return None if failures else "its test passes with the bug"
 
     def _change(self, bug: Bug, *options: str) -> str | None:
         refused = apply(bug, self.place, *options)
+        if refused is not None:
+            return refused
         self._changes += 1
         for target in bug.targets:  # bytecode is known by time and length, and both can be equal
             moment = time.time() + self._changes
             os.utime(self.place / target, (moment, moment))
-        return refused
+        return None
 
 
 def tell(text: str, *, right: bool = True) -> bool:

@@ -13,6 +13,7 @@ from shared.telemetry import registry
 from shared.testing import Database, eventually
 from wallet.bank import Sender, ask_bank, open_bank, submit_payouts
 from wallet.domain.payouts import State
+from wallet.repository.payouts import only_sender
 from wallet.settings import WalletSettings
 from wallet.tables import bank_reports, payouts
 from wallet.testing import Check
@@ -244,6 +245,13 @@ async def test_the_jobs_of_two_workers_send_each_order_once(
     assert_sent_once(bank)
     assert len(bank.payments()) == 3
     await assert_clean()
+
+
+async def test_of_two_workers_one_sends(settings: WalletSettings) -> None:
+    async with only_sender(settings.database_url) as first, only_sender(settings.database_url) as second:
+        assert (first is None, second is None) == (False, True)
+    async with only_sender(settings.database_url) as third:
+        assert third is not None
 
 
 async def test_an_order_whose_sender_died_before_the_call_is_never_sent_again(
