@@ -3,17 +3,18 @@
 import asyncio
 import json
 from collections.abc import Sequence
+from datetime import timedelta
 
 import pytest
 import sqlalchemy as sa
 from aiokafka.record.default_records import DefaultRecordBatch
 
-from shared import dropping, parked
+from shared import dropping, inbox, parked
 from shared.consumer import Dropped, NotYet
 from shared.database import Transaction, new_id
 from shared.events.envelope import Envelope
 from shared.intake import RecordsLostError
-from shared.kafka import Message
+from shared.kafka import RETENTION_MS, Message
 from shared.security import Grant, describe_grant
 from shared.testing import eventually
 from shared.testing_line import Line, event_type, note_effect
@@ -82,6 +83,20 @@ async def test_the_offset_moves_in_the_transaction_of_the_effect_or_not_at_all(l
         await _done(line, "a", [1, 2])
     assert meanwhile == [0, 1]
     assert await offset() == 2
+
+
+async def test_an_event_is_known_for_longer_than_its_topic_keeps_it(line: Line) -> None:
+    kept = timedelta(milliseconds=RETENTION_MS).days
+    add = sa.text(
+        "INSERT INTO inbox (event_id, source, received_at)"
+        " VALUES (gen_random_uuid(), :source, clock_timestamp() - make_interval(days => :days))"
+    )
+    async with line.edge.transaction() as tx:
+        for days in (kept - 1, kept + 1, 10 * kept):
+            await tx.execute(add, {"source": str(days), "days": days})
+        forgotten = await inbox.prune(tx)
+        left = (await tx.execute(sa.select(inbox.inbox.c.source))).scalars().all()
+    assert (forgotten, set(left)) == (1, {str(kept - 1), str(kept + 1)})
 
 
 async def _parked(line: Line) -> parked.Summary:

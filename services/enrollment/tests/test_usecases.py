@@ -241,17 +241,20 @@ async def test_two_requests_at_once_for_the_same_seat_leave_one_enrollment(scene
     assert {one.stable_code for one in refused} == {"already_enrolled"}
 
 
-async def test_who_enrolls_a_child_while_somebody_does_waits_and_is_refused(scene: Scene) -> None:
-    guardian = uuid4()
+async def test_who_enrolls_a_child_while_somebody_does_waits_and_is_refused_the_same_hour(
+    scene: Scene,
+) -> None:
+    guardian, other_group = uuid4(), uuid4()
+    await scene.take(scene.group(group_id=other_group), scene.month("2026-09", group_id=other_group))
     child_id = await scene.child(guardian)
     async with scene.edge.transaction() as tx:
         first = await principal_of(tx, guardian)
         wish = {"child_id": child_id, "group_id": scene.group_id, "starts_on": date(2026, 9, 14)}
         await enrolling.enroll(tx, first, **wish)  # type: ignore[arg-type] # as the three are named
-        rival = asyncio.create_task(scene.request(guardian, child_id))
+        rival = asyncio.create_task(scene.request(guardian, child_id, group_id=other_group))
         await asyncio.wait({rival}, timeout=1)
         assert not rival.done()
-    with pytest.raises(ConflictError, match="already_enrolled"):
+    with pytest.raises(ConflictError, match="schedule_clash"):
         await rival
 
 

@@ -174,6 +174,18 @@ async def test_a_deposit_key_is_one_deposit_for_ever(world: World, edge: Edge, a
     await assert_clean()
 
 
+async def test_deposits_of_two_people_are_two_whatever_keys_they_use(
+    world: World, edge: Edge, assert_clean: Check
+) -> None:
+    made = set()
+    for person in world.people:
+        async with edge.transaction() as tx:
+            made.add(await deposit(tx, person, world.ahead, 100, "1"))
+    events = [event for event in await published(edge) if isinstance(event, FundDeposited)]
+    assert (len(made), [event.amount_tiyn for event in events]) == (2, [100, 100])
+    await assert_clean()
+
+
 async def test_a_deposit_beyond_the_budget_is_refused_for_its_key(world: World, edge: Edge) -> None:
     for amount in (100_000_000_001, 100_000_000_001):
         with pytest.raises(ConflictError, match="over_budget"):

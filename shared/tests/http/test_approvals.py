@@ -111,6 +111,18 @@ async def test_proposals_are_hidden_from_those_without_the_role(
     assert (refused.status_code, refused.json()["code"]) == (403, "role_required")
 
 
+async def test_who_proposed_and_who_approved_is_noted(
+    running: ServedApi, proposer: httpx.AsyncClient, approver: httpx.AsyncClient
+) -> None:
+    path = await _propose(proposer)
+    await approver.post(f"{path}/approve")
+    async with somebody(running, "auditor") as auditor:
+        params = {"object_id": path.rpartition("/")[2]}
+        entries = (await auditor.get("/v1/audit-entries", params=params)).json()["items"]
+    assert [entry["action"] for entry in entries] == ["approve", "propose"]
+    assert entries[0]["actor_id"] != entries[1]["actor_id"]
+
+
 async def test_auditors_read_who_did_what(
     running: ServedApi, proposer: httpx.AsyncClient, approver: httpx.AsyncClient
 ) -> None:
