@@ -39,9 +39,9 @@ async def test_each_process_and_both_servers_die_under_load_and_everything_settl
         order = sorted(dice.sample(PROCESSES, len(PROCESSES)), key=lambda process: process.endswith("-api"))
         with capsys.disabled():
             print(f"\ndice {seed}")  # noqa: T201 - of the run
-            servers = [ServerEnded("kafka", signal.SIGKILL, 0), ServerEnded("postgres", signal.SIGQUIT, 0)]
-            processes = [Ended(process, signal.SIGKILL) for process in order]
-            await _strike_close_together(nemesis, [*processes, *servers])
+            await _strike_close_together(nemesis, [Ended(process, signal.SIGKILL) for process in order])
+            await nemesis.strike(ServerEnded("kafka", signal.SIGKILL, 0))
+            await nemesis.strike(ServerEnded("postgres", signal.SIGQUIT, 0))
         stopping.set()
         await asking
         await system.settled(seconds=120)
@@ -58,8 +58,8 @@ async def test_each_process_and_both_servers_die_under_load_and_everything_settl
 
 
 async def _strike_close_together(nemesis: Nemesis, faults: Sequence[Fault]) -> None:
-    """The next dies while the ones before are still coming back; all are back in the end."""
+    """The next dies while the one before is still coming back; all are back in the end."""
     async with asyncio.TaskGroup() as group:
         for fault in faults:
-            group.create_task(await nemesis.hurt(fault))
+            group.create_task(nemesis.strike(fault))
             await asyncio.sleep(SECONDS_BETWEEN)

@@ -8,7 +8,6 @@ import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -91,17 +90,10 @@ class Nemesis:
 
     async def strike(self, fault: Fault) -> None:
         """Wait until the victim is at work, hurt it, and mend it."""
-        await (await self.hurt(fault))
-
-    async def hurt(self, fault: Fault) -> Coroutine[Any, Any, None]:
-        """Wait until the victim is at work, and hurt it; what is left is to mend it."""
         in_flight = await self._hunt(fault.victim)
         began = time.monotonic()
         fault.begin(self.world)
         self._tell(f"{fault.kind}, with {in_flight} in flight")
-        return self._mend(fault, began, in_flight)
-
-    async def _mend(self, fault: Fault, began: float, in_flight: int) -> None:
         try:
             await asyncio.sleep(fault.lasts)
         finally:

@@ -147,7 +147,7 @@ class Observer:
                         self.see(record)
                     self.next[place.topic, place.partition] = records[-1].offset + 1
         finally:
-            # In a task of its own: after a broker's end aiokafka's `stop` may raise the cancellation of its parts.
+            # In a task of its own: after a broker's end `stop` may raise the cancellation of its parts.
             await asyncio.wait({asyncio.create_task(log.stop())}, timeout=STOP_SECONDS_MAX)
 
     async def _misses(self, log: Any, places: list[TopicPartition]) -> bool:  # noqa: ANN401 - aiokafka has no types
