@@ -48,7 +48,7 @@ DRAIN_SECONDS_MAX = 300.0
 LOOKS = (
     ("enrollment", "/v1/children"),
     ("clubs", "/v1/groups"),
-    ("enrollment", "/v1/enrollments"),
+    ("enrollment", "/v1/enrollments?child_id={child_id}"),
     ("notifications", "/v1/inbox"),
 )
 _TAKEN_IN = "SELECT sum(next_offset)::bigint FROM notifications.consumer_offsets WHERE topic = $1"
@@ -210,6 +210,7 @@ class Backlog:
     ) -> tuple[float, int]:
         service, _, path = what.partition("/")
         headers = {"Authorization": f"Bearer {applicant.token}"}
+        path = path.format(child_id=applicant.child_id)
         answer = await http.get(f"{self.running.address(service)}/{path}", headers=headers)
         return time.monotonic() - due, answer.status_code
 
