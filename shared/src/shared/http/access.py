@@ -21,8 +21,10 @@ from shared.security import Principal, TokenRefusedError, principal_of
 from shared.texts import LanguageCode, negotiate
 
 TRANSACTION_SECONDS_MAX = 7.0
-"""A database that falls silent in the middle keeps nobody longer, but for the moment in which the line is
-given up. What takes as long for a reason of its own does not belong in a request."""
+"""With the wait for a turn. A database that falls silent in the middle keeps nobody longer, but for the
+moment in which the line is given up. What takes as long for its own reasons does not belong in a request."""
+AFTER_ITS_TURN_SECONDS = 3.0
+"""As long it may take in any case: whoever waited longest among hundreds is not sent away at the door."""
 
 log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="OIDC access token")
@@ -57,10 +59,12 @@ async def open_transaction(request: Request, *, look: bool = False) -> AsyncIter
     """
     wiring = wiring_of(request.scope)
     opened = wiring.edge.look if look else wiring.edge.transaction
+    loop = asyncio.get_running_loop()
+    came = loop.time()
     async with asyncio.timeout(None) as patience, contextlib.AsyncExitStack() as stack:
         async with wiring.queue.turn():
             tx = await stack.enter_async_context(opened(cause_of(request.scope)))
-        patience.reschedule(asyncio.get_running_loop().time() + TRANSACTION_SECONDS_MAX)
+        patience.reschedule(max(came + TRANSACTION_SECONDS_MAX, loop.time() + AFTER_ITS_TURN_SECONDS))
         yield tx
 
 
