@@ -12,7 +12,7 @@ from shared.database import Transaction
 from wallet.domain.bank_messages import Party
 from wallet.domain.items import Item, Stage
 from wallet.domain.payouts import FINAL, Ordered, OrderedItem, State
-from wallet.repository import payout_runs, payouts
+from wallet.repository import payout_runs, payouts, recoveries
 from wallet.repository.payout_runs import PROPOSED, DueItem, PayoutRun
 from wallet.repository.payouts import Payout
 
@@ -22,6 +22,12 @@ PAYEE = Party("Club", "050140000018", "KZ75125KZT1001300335")
 def _items_of(store: Store, payout_ids: Collection[UUID]) -> list[Item]:
     found = [one for one in store.rows("items").values() if one.payout_id in payout_ids]
     return sorted(found, key=lambda item: item.id)
+
+
+@instead_of(recoveries.is_recovering)
+async def is_recovering(tx: Transaction) -> bool:
+    """Never: nothing is restored here."""
+    return bool(store_of(tx).rows("recoveries"))
 
 
 @instead_of(payout_runs.take_due)
