@@ -25,8 +25,8 @@ from rig.faults.observer import Observer
 from rig.faults.traffic import Traffic
 from rig.faults.world import PROCESSES, World
 
-HUNT_SECONDS_MAX = 20.0
-"""Work comes again when those are back who bring it."""
+HUNT_SECONDS_MAX = 60.0
+"""Work comes again when those are back who bring it: a killed worker's partitions move after its session."""
 _IN_TRANSACTION = """
 SELECT count(*) FROM pg_stat_activity
 WHERE backend_xid IS NOT NULL AND usename IN ('enrollment', 'clubs', 'wallet', 'notifications')
