@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from local.layout import Layout
 from local.seeds import district
 from local.story import closing, joining, later, lessons, paying
-from rig import dump, load, players, system
+from rig import dump, load, players, system, telling
 from rig.load import Applicant, Ground
 from rig.system import TLS, System, sign_in
 
@@ -52,9 +52,7 @@ _OVER = frozenset({"settled", "bounced"})
 
 def tell(text: str, *, right: bool = True) -> None:
     """Print one outcome, and go on only if it is right."""
-    sys.stdout.write(f"{'ok   ' if right else 'WRONG'} {text}\n")
-    sys.stdout.flush()
-    if not right:
+    if not telling.tell(text, right=right):
         raise AssertionError(text)
 
 

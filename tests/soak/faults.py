@@ -29,6 +29,7 @@ from rig.faults.traffic import Traffic
 from rig.faults.verdicts import Verdicts
 from rig.faults.world import World
 from rig.load import Ground
+from rig.telling import say
 
 MINUTES = float(os.environ.get("MINUTES", "15"))
 RATE = float(os.environ.get("RATE", "20"))
@@ -43,11 +44,6 @@ CALM_SECONDS = 5.0
 CLOCK_SECONDS = 15 * 60
 CHILDREN, GROUPS = 300, 10
 """A program pays for ten groups of a child: more enrollments need more programs."""
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 async def prepare(running: World) -> Ground:

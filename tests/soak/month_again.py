@@ -27,15 +27,9 @@ from rig import dump, late_relay, likeness, players, replay, rush, state, system
 from rig.late_relay import LateRelay
 from rig.likeness import Likeness
 from rig.system import SERVICES, TOPICS, System
+from rig.telling import tell
 
 DIFFERENCES_SHOWN = 40
-
-
-def tell(text: str, *, right: bool = True) -> bool:
-    """Print one outcome."""
-    sys.stdout.write(f"{'ok   ' if right else 'WRONG'} {text}\n")
-    sys.stdout.flush()
-    return right
 
 
 async def play(running: System) -> bool:

@@ -25,6 +25,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from local.places import STATE
 from rig.planted import ROOT, Bug, apply, read_bugs
+from rig.telling import tell
 
 AT_ONCE = 2
 SECONDS_MAX = 150
@@ -132,13 +133,6 @@ class Tree:
             moment = time.time() + self._changes
             os.utime(self.place / target, (moment, moment))
         return None
-
-
-def tell(text: str, *, right: bool = True) -> bool:
-    """Print one outcome."""
-    sys.stdout.write(f"{'ok   ' if right else 'WRONG'} {text}\n")
-    sys.stdout.flush()
-    return right
 
 
 @contextlib.contextmanager

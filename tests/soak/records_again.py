@@ -25,15 +25,9 @@ from aiokafka.structs import ConsumerRecord
 from local.story import STEPS
 from rig import players, replay, state, system
 from rig.system import SERVICES, TOPICS, System
+from rig.telling import tell
 
 TIMES = 3
-
-
-def tell(text: str, *, right: bool = True) -> bool:
-    """Print one outcome."""
-    sys.stdout.write(f"{'ok   ' if right else 'WRONG'} {text}\n")
-    sys.stdout.flush()
-    return right
 
 
 async def play(running: System) -> bool:

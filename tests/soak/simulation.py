@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from rig.simulation.ample import differences
 from rig.simulation.running import Outcome, simulate
+from rig.telling import say
 
 SAGAS = int(os.environ.get("SAGAS", "100000"))
 MINUTES = float(os.environ.get("MINUTES", "30"))
@@ -53,11 +54,6 @@ def outcomes(first: int) -> Iterator[Outcome]:
                 if sagas < SAGAS and time.monotonic() < over:
                     running.add(pool.submit(one, next(seeds)))
                 yield outcome
-
-
-def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-    sys.stdout.flush()
 
 
 def main() -> int:
