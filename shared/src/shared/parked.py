@@ -70,7 +70,7 @@ class Parked:
 # A missing fact mostly comes within a second; a failure mostly needs a person. The dice see to it that of two
 # workers that look equally often, one that cannot handle the key does not always come first.
 _PAUSE = sa.text(
-    "(0.5 + random()) * CASE reason"
+    "(1 - random() / 2) * CASE reason"
     " WHEN 'not_yet' THEN least(interval '2 seconds', interval '250 ms' * power(2, least(attempts, 10)))"
     " ELSE least(interval '5 minutes', interval '1 second' * power(2, least(attempts, 10))) END"
 )
