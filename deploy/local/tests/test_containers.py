@@ -1,6 +1,7 @@
 """Servers in containers, by a Docker engine of the test's own: what is asked of it, and what if it cannot."""
 
 import contextlib
+import gc
 import http.server
 import json
 import re
@@ -128,6 +129,12 @@ def serving(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         finally:
             server.shutdown()
             thread.join()
+
+
+@pytest.fixture(autouse=True)
+def _nothing_is_left_to_other_tests() -> Iterator[None]:
+    yield
+    gc.collect()
 
 
 def test_the_images_are_those_of_the_compose_file() -> None:

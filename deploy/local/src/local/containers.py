@@ -30,8 +30,11 @@ _READY_SECONDS = 120
 
 def engine_answers() -> bool:
     """Whether containers can be started on this machine."""
-    host = os.environ.get("DOCKER_HOST", "")
-    if not (_SOCKET.exists() if not host else urlsplit(host).hostname in {None, "127.0.0.1", "localhost"}):
+    host = urlsplit(os.environ.get("DOCKER_HOST") or f"unix://{_SOCKET}")
+    is_here = (
+        Path(host.path).exists() if host.scheme == "unix" else host.hostname in {"127.0.0.1", "localhost"}
+    )
+    if not is_here:
         return False
     try:
         from testcontainers.core.docker_client import DockerClient  # noqa: PLC0415 - not installed in images
