@@ -59,6 +59,8 @@ class Crowd:
     http: httpx.AsyncClient
     system: System
     answers: Counter[int] = field(default_factory=Counter)
+    longest_seconds: float = 0.0
+    """Of the answers to what was asked for, without those that wait for news."""
 
     async def enroll(self, applicants: Iterable[Applicant], group_id: str) -> list[Asked]:
         """Let all of them ask at once, and wait for what becomes of each."""
@@ -118,7 +120,9 @@ class Crowd:
 
     async def _post(self, applicant: Applicant, address: str, body: object = None) -> dict[str, Any]:
         headers = self._signed(applicant) | {"Idempotency-Key": str(uuid4())}
-        return self._read(await self.http.post(address, json=body, headers=headers))
+        answer = await self.http.post(address, json=body, headers=headers)
+        self.longest_seconds = max(self.longest_seconds, answer.elapsed.total_seconds())
+        return self._read(answer)
 
     def _read(self, answer: httpx.Response) -> dict[str, Any]:
         """What was told; a refusal ends the run, for there is no reason for any."""

@@ -128,7 +128,8 @@ async def rush(running: System, rounds: Iterable[int], size: int) -> None:
             seat = await for_the_seat(ground, asking, database)
             money = await for_the_money(ground, asking, database)
             took = time.monotonic() - started
-            _tell(f"ok    round {number}, {took:.0f} s: seat {seat}; money {money}; {dict(asking.answers)}")
+            answers = f"{dict(asking.answers)}, within {asking.longest_seconds:.1f} s"
+            _tell(f"ok    round {number}, {took:.0f} s: seat {seat}; money {money}; {answers}")
     audit = running.command("audit", check=False)
     if audit.returncode:
         raise WrongError(audit.stdout)

@@ -4,6 +4,7 @@ Core, not ORM: statements are written out, in order, in each service's `reposito
 a transaction is `shared.edge`; nobody else does.
 """
 
+import asyncio
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Self
@@ -12,7 +13,8 @@ from uuid import UUID
 import asyncpg
 import orjson
 import uuid_utils.compat
-from sqlalchemy import CursorResult, Executable, MetaData
+from sqlalchemy import CursorResult, Executable, MetaData, event
+from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from shared.events.envelope import Envelope, Event
@@ -28,8 +30,8 @@ NAMING = {
 plumbing = MetaData(naming_convention=NAMING)
 """The tables that every service's schema has, because the plumbing needs them there."""
 
-POOL_WAIT_SECONDS = 12.0
-"""Hundreds who ask at once wait for their turn, in the order in which they came."""
+POOL_SIZE = 10
+"""Lines to the database that a process keeps."""
 
 
 def new_metadata() -> MetaData:
@@ -99,15 +101,32 @@ class Transaction:
         self.touched.add(resource_id)
 
 
+_OF_EVERY_LINE = {
+    "timezone": "UTC",
+    "tcp_keepalives_idle": "15",
+    "tcp_keepalives_interval": "5",
+    "tcp_keepalives_count": "3",
+    "tcp_user_timeout": "30s",
+}
+"""The server gives up a line on which nobody is heard after half a minute. Otherwise what a firewall forgot
+would keep its connection for hours, and with it locks of a session: the relay's."""
+
+
+async def connect(database_url: str, *, command_timeout: float) -> "asyncpg.Connection[asyncpg.Record]":
+    """A connection of one's own: for what lasts longer than a transaction. Its owner terminates it."""
+    return await asyncpg.connect(
+        database_url, timeout=5, command_timeout=command_timeout, server_settings=_OF_EVERY_LINE
+    )
+
+
 def open_engine(
-    database_url: str, *, pool_size: int = 10, statement_timeout_seconds: int = 30
+    database_url: str, *, pool_size: int = POOL_SIZE, statement_timeout_seconds: int = 30
 ) -> AsyncEngine:
     """An engine for `postgresql://user:password@host:port/name`; no connection is made yet."""
-    return create_async_engine(
+    engine = create_async_engine(
         database_url.replace("postgresql://", "postgresql+asyncpg://", 1),
         pool_size=pool_size,
         max_overflow=0,
-        pool_timeout=POOL_WAIT_SECONDS,
         json_serializer=lambda value: orjson.dumps(value).decode(),
         json_deserializer=orjson.loads,
         connect_args={
@@ -115,7 +134,15 @@ def open_engine(
             "server_settings": {
                 "statement_timeout": f"{statement_timeout_seconds}s",
                 "idle_in_transaction_session_timeout": "60s",
-                "timezone": "UTC",
+                **_OF_EVERY_LINE,
             },
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _doubt_all_lines)
+    return engine
+
+
+def _doubt_all_lines(context: ExceptionContext) -> None:
+    """Where one line was silent until it was given up, the others that are kept may be no better."""
+    if isinstance(context.original_exception, asyncio.CancelledError):
+        context.invalidate_pool_on_disconnect = True

@@ -13,6 +13,8 @@ from uuid import UUID
 import asyncpg
 import structlog
 
+from shared.database import connect
+
 DEBOUNCE_SECONDS = 0.005
 RECONNECT_SECONDS = 0.5
 PAYLOAD_IDS_MAX = 200  # NOTIFY takes 8,000 bytes; an id is 36 and a comma
@@ -70,7 +72,7 @@ class Doorbell:
                 await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _serve_one_connection(self) -> None:
-        connection = await asyncpg.connect(self._database_url, timeout=5, command_timeout=5)
+        connection = await connect(self._database_url, command_timeout=5)
         try:
             await connection.add_listener(self._outbox_channel, lambda *_: self.outbox_rang.set())
             await connection.add_listener(self._touched_channel, self._hear_touched)

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import clock, outbox
 from shared.database import Cause, Transaction, new_id
@@ -37,7 +37,11 @@ class Edge:
         Raises:
             TimeoutError: it took too long; as with any lost connection, it may have been committed.
         """
-        async with asyncio.timeout(TRANSACTION_SECONDS_MAX), self.engine.begin() as connection:
+        async with (
+            asyncio.timeout(TRANSACTION_SECONDS_MAX),
+            self.engine.begin() as connection,
+            _given_up_when_canceled(connection),
+        ):
             moment = await clock.now(connection, development=self.development)
             tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))
             yield tx
@@ -52,10 +56,24 @@ class Edge:
 
         Without BEGIN and COMMIT: two trips to the database less, for what is asked most often.
         """
-        async with asyncio.timeout(TRANSACTION_SECONDS_MAX), self.engine.connect() as connection:
+        async with (
+            asyncio.timeout(TRANSACTION_SECONDS_MAX),
+            self.engine.connect() as connection,
+            _given_up_when_canceled(connection),
+        ):
             await connection.execution_options(isolation_level="AUTOCOMMIT")
             moment = await clock.now(connection, development=self.development)
             tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))
             yield tx
             if tx.outgoing or tx.touched:
                 raise RuntimeError("something was changed where only reading is meant")
+
+
+@asynccontextmanager
+async def _given_up_when_canceled(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Where nobody answered for so long, nobody would answer a ROLLBACK either, and it knows no timeout."""
+    try:
+        yield
+    except asyncio.CancelledError:
+        await connection.invalidate()
+        raise

@@ -15,6 +15,7 @@ import orjson
 import structlog
 from prometheus_client import Counter
 
+from shared.database import connect
 from shared.doorbell import Doorbell
 from shared.kafka import KafkaError, Message, Outlet
 from shared.telemetry import registry
@@ -64,9 +65,7 @@ class Relay:
             await asyncio.sleep(RESTART_SECONDS)
 
     async def _carry_until_error(self) -> None:
-        connection = await asyncpg.connect(
-            self._database_url, timeout=5, command_timeout=30, server_settings={"timezone": "UTC"}
-        )
+        connection = await connect(self._database_url, command_timeout=30)
         try:
             if not await connection.fetchval(_LOCK):
                 return  # another process is the relay; ask again after the pause

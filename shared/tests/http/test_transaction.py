@@ -28,7 +28,7 @@ async def test_a_database_that_falls_silent_in_the_middle_keeps_nobody_waiting(
     client: httpx.AsyncClient, running: ServedApi, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(access, "TRANSACTION_SECONDS_MAX", 0.3)
-    monkeypatch.setattr(access, "AFTER_ITS_TURN_SECONDS", 0.1)
+    monkeypatch.setattr(access, "IN_ITS_PLACE_SECONDS", 0.1)
     key = {"Idempotency-Key": "silent"}
     async with running.edge.transaction() as tx, asyncio.timeout(10):
         await tx.execute(sa.text("LOCK TABLE things"))

@@ -10,32 +10,48 @@ from shared.http.turns import Queue
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "AWAY_SECONDS", 0.3)
+    monkeypatch.setattr(turns, "POOL_SIZE", 1)
+    monkeypatch.setattr(turns, "AWAY_SECONDS", 0.25)
     monkeypatch.setattr(turns, "ENCOURAGED_SECONDS", 0.05)
 
 
-async def ask(queue: Queue, connections: asyncio.Semaphore, seconds: float) -> None:
-    async with queue.turn():
-        await connections.acquire()
-    await asyncio.sleep(seconds)
-    connections.release()
+async def ask(queue: Queue) -> None:
+    async with queue.place():
+        queue.encourage()
+        await asyncio.sleep(0.1)
+
+
+async def ask_at_once(queue: Queue, count: int = 10) -> set[type | None]:
+    """What became of all of them."""
+    found = await asyncio.gather(*(ask(queue) for _ in range(count)), return_exceptions=True)
+    return {type(one) for one in found}
 
 
 async def test_whoever_waits_goes_on_waiting_while_others_get_their_turn() -> None:
-    queue, connections = Queue(), asyncio.Semaphore(1)
-    await asyncio.gather(*(ask(queue, connections, 0.1) for _ in range(10)))
+    assert await ask_at_once(Queue()) == {type(None)}
 
 
 async def test_when_nobody_gets_a_turn_all_give_up_soon() -> None:
-    queue, connections = Queue(), asyncio.Semaphore(0)
-    async with asyncio.timeout(2):
-        found = await asyncio.gather(*(ask(queue, connections, 0) for _ in range(10)), return_exceptions=True)
-    assert {type(one) for one in found} == {TimeoutError}
+    queue = Queue()
+    async with asyncio.timeout(2), queue.place():
+        assert await ask_at_once(queue) == {TimeoutError}
 
 
 async def test_nobody_waits_for_ever_behind_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "POOL_WAIT_SECONDS", 0.4)
-    queue, connections = Queue(), asyncio.Semaphore(1)
-    asking = (ask(queue, connections, 0.1) for _ in range(10))
-    found = await asyncio.gather(*asking, return_exceptions=True)
-    assert {type(one) for one in found} == {type(None), TimeoutError}
+    monkeypatch.setattr(turns, "WAIT_SECONDS_MAX", 0.4)
+    assert await ask_at_once(Queue()) == {type(None), TimeoutError}
+
+
+async def test_while_the_database_loses_what_was_begun_turns_of_others_keep_nobody_waiting() -> None:
+    queue = Queue()
+    queue.note_trouble()
+    async with asyncio.timeout(0.8):
+        assert await ask_at_once(queue) == {type(None), TimeoutError}
+
+
+async def test_whoever_is_refused_alone_may_come_again_soon_and_hundreds_are_scattered() -> None:
+    queue = Queue()
+    assert queue.coming_again_seconds() == 1
+    advised = [queue.coming_again_seconds() for _ in range(1_000)]
+    assert max(advised) <= 1 + turns.COMING_AGAIN_SECONDS_MAX
+    assert all(advised[-500:].count(seconds) < 50 for seconds in set(advised))

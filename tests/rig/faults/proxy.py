@@ -3,9 +3,9 @@
 One process for each server, told what to do by JSON objects on stdin, each answered on stdout by what it has
 done so far; it ends when stdin does. Modes: `pass`; `cut` (all connections are reset, new ones refused);
 `blackhole` (all stay open, nothing moves); `forget` (as a firewall that lost its memory: on the connections
-there are nothing moves any more, and nobody is told; new ones are good); `delay` (each piece takes `seconds`
-longer). Beside the mode, the connection of a user of PostgreSQL can be cut during a COMMIT: the client's
-message goes on, the answer never comes back.
+there are nothing moves any more, and only the server's keepalive finds out; new ones are good); `delay` (each
+piece takes `seconds` longer). Beside the mode, the connection of a user of PostgreSQL can be cut during a
+COMMIT: the client's message goes on, the answer never comes back.
 """
 
 import asyncio
@@ -19,6 +19,8 @@ import uvloop
 
 HOST = "127.0.0.1"
 COMMIT = b"COMMIT;\0"
+KEEPALIVE_SECONDS = 30.0
+"""After so long the server ends what was forgotten, as `shared.database` asks it to."""
 _USER = b"\0user\0"
 
 
@@ -60,6 +62,16 @@ class Line:
             if side.transport is not None:
                 side.transport.abort()
         self.state.lines.discard(self)
+
+    def forget(self) -> None:
+        """Let nothing pass any more."""
+        if not self.forgotten:
+            self.forgotten = True
+            asyncio.get_running_loop().call_later(KEEPALIVE_SECONDS, self._give_up)
+
+    def _give_up(self) -> None:
+        if self.server.transport is not None:
+            self.server.transport.abort()
 
     def look(self) -> None:
         """Both ends read on, or not."""
@@ -158,7 +170,8 @@ class Side(asyncio.Protocol):
             self._go_on(data)
 
     def connection_lost(self, _: Exception | None) -> None:
-        self._go_on(None)
+        if not self._line.forgotten:
+            self._go_on(None)
         self._line.state.lines.discard(self._line)
 
     def _go_on(self, data: bytes | None) -> None:
@@ -231,7 +244,8 @@ class Gate:
             await self.open()
         state.moving.clear() if mode == "blackhole" else state.moving.set()
         for line in list(state.lines):
-            line.forgotten |= mode == "forget"
+            if mode == "forget":
+                line.forget()
             line.look()
 
 

@@ -1,7 +1,8 @@
 """People who go on asking whatever happens: enrollments at a steady rate, and questions to every API.
 
 Each answer is written down with its time, and each connection that gave none. A request for an enrollment is
-sent again with the same key until it is accepted, at growing pauses, as a good client does.
+sent again with the same key until it is accepted, at growing pauses and not before it may, as a good client
+does.
 """
 
 import asyncio
@@ -166,7 +167,7 @@ class Traffic:
             if answer is not None and not _passing(answer):
                 self.refused[f"{answer.status_code} {answer.json().get('code')}"] += 1
                 return None
-            await self._pause(attempt)
+            await self._pause(attempt, answer)
             attempt += 1
 
     async def _follow(self, applicant: Applicant, view: dict[str, Any]) -> None:
@@ -180,10 +181,12 @@ class Traffic:
                     self.followed += 1
                     return
             else:
-                await self._pause(attempt)
+                await self._pause(attempt, answer)
 
-    async def _pause(self, attempt: int) -> None:
-        await asyncio.sleep(min(0.5 * 2 ** min(attempt, 5), PAUSE_SECONDS_MAX) * (0.5 + self.dice.random()))
+    async def _pause(self, attempt: int, answer: httpx.Response | None) -> None:
+        growing = min(0.5 * 2 ** min(attempt, 5), PAUSE_SECONDS_MAX) * (0.5 + self.dice.random())
+        told = 0.0 if answer is None else float(answer.headers.get("Retry-After", 0))
+        await asyncio.sleep(max(growing, told))
 
     async def _change(self) -> None:
         """A version of an entitlement more."""

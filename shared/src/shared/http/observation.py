@@ -14,10 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.database import Cause, new_id
-from shared.http.problems import answer_to_trouble, problem
+from shared.http.problems import answer_to_trouble, unavailable
 from shared.http.wiring import wiring_of
 
-REQUEST_SECONDS_MAX = 15
+REQUEST_SECONDS_MAX = 30
+"""With the longest wait for a turn."""
 _TRACEPARENT = re.compile(r"00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 log = structlog.get_logger()
@@ -63,8 +64,7 @@ class Observation:
                 log.exception("answer_cut_short")
             elif deadline.expired():
                 log.warning("request_took_too_long")
-                response = problem(scope, 503, "took_too_long", headers={"Retry-After": "1"})
-                await response(scope, receive, answer.send)
+                await unavailable(scope, "took_too_long")(scope, receive, answer.send)
             else:
                 await answer_to_trouble(scope, error)(scope, receive, answer.send)
 

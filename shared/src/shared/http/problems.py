@@ -119,9 +119,16 @@ def answer_to_trouble(scope: Scope, error: Exception) -> Response:
         return problem(scope, 409, "conflict")
     if state.startswith(_PASSING_TROUBLE) or isinstance(error, PoolTimeoutError | TimeoutError | OSError):
         log.warning("request_failed_for_now", error=type(error).__name__, sql_state=state)
-        return problem(scope, 503, "unavailable", headers={"Retry-After": "1"})
+        return unavailable(scope, "unavailable")
     log.error("request_failed", exc_info=error)
     return problem(scope, 500, "internal_error")
+
+
+def unavailable(scope: Scope, code: str) -> Response:
+    """Nothing was done; the answer says when to ask again."""
+    return problem(
+        scope, 503, code, headers={"Retry-After": str(wiring_of(scope).queue.coming_again_seconds())}
+    )
 
 
 def sql_state(error: Exception) -> str:

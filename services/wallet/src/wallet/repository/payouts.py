@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-import asyncpg
 import sqlalchemy as sa
 from sqlalchemy.dialects.postgresql import insert
 
-from shared.database import Transaction
+from shared.database import Transaction, connect
 from wallet.domain.bank_messages import Party
 from wallet.domain.items import Stage
 from wallet.domain.payouts import FINAL, State
@@ -221,7 +220,7 @@ async def only_sender(database_url: str) -> AsyncIterator[Callable[[], Awaitable
 
     What is yielded raises if the connection was lost, and with it the lock.
     """
-    connection = await asyncpg.connect(database_url, timeout=5, command_timeout=30)
+    connection = await connect(database_url, command_timeout=30)
     try:
         if not await connection.fetchval(_SENDER):
             yield None
