@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared import telemetry
 from shared.database import Cause, new_id
-from shared.http.problems import answer_to_trouble, unavailable
+from shared.http.problems import answer_to_trouble, coming_again, problem
 from shared.http.wiring import wiring_of
 
 REQUEST_SECONDS_MAX = 30
@@ -64,7 +64,8 @@ class Observation:
                 log.exception("answer_cut_short")
             elif deadline.expired():
                 log.warning("request_took_too_long")
-                await unavailable(scope, "took_too_long")(scope, receive, answer.send)
+                response = problem(scope, 503, "took_too_long", headers=coming_again(scope))
+                await response(scope, receive, answer.send)
             else:
                 await answer_to_trouble(scope, error)(scope, receive, answer.send)
 

@@ -119,16 +119,14 @@ def answer_to_trouble(scope: Scope, error: Exception) -> Response:
         return problem(scope, 409, "conflict")
     if state.startswith(_PASSING_TROUBLE) or isinstance(error, PoolTimeoutError | TimeoutError | OSError):
         log.warning("request_failed_for_now", error=type(error).__name__, sql_state=state)
-        return unavailable(scope, "unavailable")
+        return problem(scope, 503, "unavailable", headers=coming_again(scope))
     log.error("request_failed", exc_info=error)
     return problem(scope, 500, "internal_error")
 
 
-def unavailable(scope: Scope, code: str) -> Response:
-    """Nothing was done; the answer says when to ask again."""
-    return problem(
-        scope, 503, code, headers={"Retry-After": str(wiring_of(scope).queue.coming_again_seconds())}
-    )
+def coming_again(scope: Scope) -> dict[str, str]:
+    """The header that says when to ask again."""
+    return {"Retry-After": str(wiring_of(scope).queue.coming_again_seconds())}
 
 
 def sql_state(error: Exception) -> str:
