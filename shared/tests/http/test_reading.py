@@ -8,7 +8,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
-from shared.database import new_id, open_engine
+from shared.database import POOL_SIZE, connect, new_id, open_engine
 from shared.doorbell import Doorbell
 from shared.edge import Edge
 from shared.http.app import create_app
@@ -129,6 +129,18 @@ async def test_without_a_database_the_answer_is_503_and_nobody_hangs(
         assert (await client.get("/readyz")).status_code == 503
         assert (await client.get("/livez")).status_code == 200
     await engine.dispose()
+
+
+async def test_a_full_house_is_ready_all_the_same(client: httpx.AsyncClient, database_url: str) -> None:
+    somebody = await connect(database_url, command_timeout=5)
+    async with somebody.transaction():
+        await somebody.execute("LOCK TABLE things")
+        waits = [asyncio.create_task(client.get("/v1/things")) for _ in range(2 * POOL_SIZE)]
+        await asyncio.sleep(0.3)
+        async with asyncio.timeout(1):
+            assert (await client.get("/readyz")).status_code == 200
+    somebody.terminate()
+    assert {(await wait).status_code for wait in waits} == {200}
 
 
 async def test_a_pool_that_is_used_up_is_answered_503(running: ServedApi, client: httpx.AsyncClient) -> None:

@@ -10,7 +10,7 @@ from shared.http.turns import Queue
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "POOL_SIZE", 1)
+    monkeypatch.setattr(turns, "POOL_SIZE", 2)
     monkeypatch.setattr(turns, "AWAY_SECONDS", 0.25)
     monkeypatch.setattr(turns, "ENCOURAGED_SECONDS", 0.05)
 

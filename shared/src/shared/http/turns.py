@@ -26,10 +26,13 @@ _REFUSED_LATELY_SECONDS = 10.0
 
 
 class Queue:
-    """All requests of a process that wait for a transaction: no more have one than the pool has lines."""
+    """All requests of a process that wait for a transaction.
+
+    As many may have one as the pool has lines, but for one: beside them is asked whether the process is ready.
+    """
 
     def __init__(self) -> None:
-        self._places = asyncio.Semaphore(POOL_SIZE)
+        self._places = asyncio.Semaphore(POOL_SIZE - 1)
         self._waiting: dict[asyncio.Timeout, float] = {}
         """Each with the moment at which it gives up in any case."""
         self._encouraged_at = -math.inf
