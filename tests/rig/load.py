@@ -1,15 +1,20 @@
 """Enrollments at a steady rate, open loop, on groups and money of their own beside the seeds."""
 
 import asyncio
+import base64
+import itertools
+import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 
+from rig.planted_people import plant_children, plant_entitlements
 from rig.system import Person, System, sign_in
+from shared.database import new_id
 
 STARTS_ON = "2026-09-14"
 LOOKS_SECONDS_MAX = 120.0
@@ -24,6 +29,12 @@ class Applicant:
 
     child_id: str
     token: str
+
+    @property
+    def guardian_id(self) -> UUID:
+        """Who the token says it is."""
+        payload = self.token.split(".")[1]
+        return UUID(json.loads(base64.urlsafe_b64decode(payload + "=="))["sub"])
 
 
 @dataclass(frozen=True)
@@ -48,7 +59,9 @@ class Outcome:
     seconds: float
 
 
-async def prepare(system: System, *, groups: int, children: int = GUARDIANS, first_group: int = 0) -> Ground:
+async def prepare(
+    system: System, *, groups: int, children: int = GUARDIANS, first_group: int = 0, capacity: int = 1000
+) -> Ground:
     """Open the groups, deposit the money, entitle the children.
 
     Groups meet at times of their own, counted from the first: more ground begins after the groups there are.
@@ -59,7 +72,9 @@ async def prepare(system: System, *, groups: int, children: int = GUARDIANS, fir
         program_id, _ = await open_program(administrators)
         club_id = await open_club(director)
         group_ids = [
-            await open_group(director, club_id, weekday=number % 7 + 1, hour=6 + number // 7)
+            await open_group(
+                director, club_id, weekday=number % 7 + 1, hour=6 + number // 7, capacity=capacity
+            )
             for number in range(first_group, first_group + groups)
         ]
         applicants = await find_applicants(system, children)
@@ -69,6 +84,18 @@ async def prepare(system: System, *, groups: int, children: int = GUARDIANS, fir
         for person in (*administrators, director):
             await person.close()
     return Ground(applicants, group_ids, program_id)
+
+
+async def with_more_children(system: System, ground: Ground, count: int) -> Ground:
+    """The same guardians with so many children more, planted: the seeds do not have as many."""
+    parents = itertools.islice(itertools.cycle(ground.applicants), count)
+    more = [(new_id(), parent) for parent in parents]
+    async with system.database() as database, database.transaction():
+        now = await database.fetchval("SELECT clock_timestamp() + shift FROM development.clock")
+        await plant_children(database, [(child_id, parent.guardian_id) for child_id, parent in more], now)
+        await plant_entitlements(database, [child_id for child_id, _ in more], UUID(ground.program_id))
+    applicants = [Applicant(str(child_id), parent.token) for child_id, parent in more]
+    return replace(ground, applicants=[*ground.applicants, *applicants])
 
 
 def _names(text: str) -> dict[str, str]:

@@ -1,23 +1,22 @@
 """Thousands of children in groups, with a month of marks: what a closing of months needs, planted in bulk.
 
-Groups are opened by their directors over HTTP. Children, guardians and entitlements are written straight into
-enrollment's tables and into the others' projections of them, and requests for seats into enrollment's table
-and outbox; from there everything is real: clubs keep the seats, the wallet holds the money, enrollment
-confirms, guardians are told. Reports and marks are written straight into clubs' tables, as coaches, devices
-and guardians would have made them. What is not as in life: nobody told `clubs.lesson_marked`, and IINs are
-random bytes.
+Groups are opened by their directors over HTTP. Children, guardians and entitlements are planted
+(`rig/planted_people.py`), and requests for seats into enrollment's table and outbox; from there everything is
+real: clubs keep the seats, the wallet holds the money, enrollment confirms, guardians are told. Reports and
+marks are written straight into clubs' tables, as coaches, devices and guardians would have made them. What is
+not as in life: nobody told `clubs.lesson_marked`.
 """
 
 import json
 import random
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, NamedTuple
-from uuid import UUID, uuid5
+from uuid import UUID
 
-from rig.system import SERVICES, Person, System, sign_in
+from rig.planted_people import Connection, copy, plant_children, plant_entitlements
+from rig.system import Person, System, sign_in
 from shared.database import new_id
 from shared.events.enrollment import SeatRequested
 from shared.events.envelope import to_headers
@@ -27,12 +26,7 @@ STARTS_ON = date(2026, 9, 8)
 """The first day of every planted seat: the month's first lessons were before it, and are not paid."""
 PRICE_TIYN = 1_000_001
 """Of a month: no number of lessons divides it."""
-BORN = date(2015, 6, 1)
-UNTIL = date(2027, 5, 25)
 DIRECTORS = 10
-
-Connection = Any
-"""Of asyncpg, which has no types."""
 
 
 class Pupil(NamedTuple):
@@ -105,76 +99,10 @@ async def ask_for_seats(system: System, group_ids: Iterable[UUID], *, seats: int
     async with system.database() as database, database.transaction():
         program_id = await database.fetchval("SELECT id FROM wallet.programs WHERE name ->> 'en' = 'Load'")
         now = await database.fetchval("SELECT clock_timestamp() + shift FROM development.clock")
-        await _plant_people(database, pupils, now)
-        await _plant_entitlements(database, pupils, program_id)
+        await plant_children(database, [(one.child_id, one.guardian_id) for one in pupils], now)
+        await plant_entitlements(database, [one.child_id for one in pupils], program_id)
         await _plant_requests(database, pupils, now)
     return pupils
-
-
-async def _plant_people(database: Connection, pupils: Sequence[Pupil], now: datetime) -> None:
-    indexes = {one.child_id: secrets.token_bytes(32) for one in pupils}
-    children = (
-        {
-            "id": one.child_id,
-            "iin_encrypted": secrets.token_bytes(41),
-            "iin_index": indexes[one.child_id],
-            "birth_date": BORN,
-            "given_name": "Load",
-            "family_name": "Load",
-            "priority": 0,
-            "version": 1,
-        }
-        for one in pupils
-    )
-    links = (
-        {
-            "id": new_id(),
-            "person_id": one.guardian_id,
-            "iin_index": indexes[one.child_id],
-            "birth_date": BORN,
-            "child_id": one.child_id,
-            "state": "verified",
-            "version": 2,
-            "claimed_at": now,
-        }
-        for one in pupils
-    )
-    await _copy(database, "enrollment", "children", children)
-    await _copy(database, "enrollment", "guardian_links", links)
-    for service in SERVICES:
-        guarded = ({"child_id": one.child_id, "version": 1} for one in pupils)
-        await _copy(database, service, "guarded_children", guarded)
-        await _copy(database, service, "grants", (_guardian(one) for one in pupils))
-
-
-def _guardian(pupil: Pupil) -> dict[str, object]:
-    """As `shared.security.describe_guardians` keeps it."""
-    return {
-        "id": uuid5(pupil.child_id, str(pupil.guardian_id)),
-        "person_id": pupil.guardian_id,
-        "role": "guardian",
-        "scope_kind": "child",
-        "scope_id": pupil.child_id,
-        "version": 1,
-        "ended": False,
-    }
-
-
-async def _plant_entitlements(database: Connection, pupils: Sequence[Pupil], program_id: UUID) -> None:
-    rows = [
-        {
-            "id": new_id(),
-            "version": 1,
-            "child_id": one.child_id,
-            "program_id": program_id,
-            "starts_on": date.fromisoformat(f"{MONTH}-01"),
-            "until": UNTIL,
-            "coefficient_percent": 100,
-        }
-        for one in pupils
-    ]
-    for service in ("enrollment", "wallet"):
-        await _copy(database, service, "entitlements", rows)
 
 
 async def _plant_requests(database: Connection, pupils: Sequence[Pupil], now: datetime) -> None:
@@ -204,15 +132,8 @@ async def _plant_requests(database: Connection, pupils: Sequence[Pupil], now: da
         )
         for one in pupils
     )
-    await _copy(database, "enrollment", "enrollments", rows)
+    await copy(database, "enrollment", "enrollments", rows)
     await _tell(database, told, now)
-
-
-async def _copy(database: Connection, service: str, table: str, rows: Iterable[Mapping[str, object]]) -> None:
-    listed = list(rows)
-    columns = list(listed[0])
-    records = [tuple(row[name] for name in columns) for row in listed]
-    await database.copy_records_to_table(table, schema_name=service, columns=columns, records=records)
 
 
 async def _tell(database: Connection, events: Iterable[SeatRequested], now: datetime) -> None:
@@ -224,7 +145,7 @@ async def _tell(database: Connection, events: Iterable[SeatRequested], now: date
         )
         value = event.model_dump_json().encode()
         rows.append({"topic": event.topic, "key": event.key, "headers": json.dumps(headers), "value": value})
-    await _copy(database, "enrollment", "outbox", rows)
+    await copy(database, "enrollment", "outbox", rows)
 
 
 async def hold_lessons(system: System, pupils: Sequence[Pupil]) -> Planted:
@@ -277,8 +198,8 @@ async def _hold(
                 {**said_of, **whose, "source": source, "person_id": people[source], "present": present}
                 for source, present in words.items()
             ]
-    await _copy(database, "clubs", "reports", reports)
-    await _copy(database, "clubs", "marks", marks)
+    await copy(database, "clubs", "reports", reports)
+    await copy(database, "clubs", "marks", marks)
     return counted
 
 

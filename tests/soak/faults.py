@@ -7,6 +7,7 @@ second, which two slow cores do not carry: what a run had is in its first line. 
 """
 
 import asyncio
+import math
 import os
 import random
 import re
@@ -42,23 +43,15 @@ AWAY_SECONDS = min(60.0, 6 * MINUTES)
 CALM_SECONDS = 5.0
 """Between two faults."""
 CLOCK_SECONDS = 15 * 60
-CHILDREN, GROUPS = 300, 10
-"""A program pays for ten groups of a child: more enrollments need more programs."""
+GROUPS = 10
 
 
 async def prepare(running: World) -> Ground:
-    """Ground enough for all that is asked for."""
-    needed = int(RATE * (MINUTES * 60 + 2 * AWAY_SECONDS))
-    children = min(CHILDREN, needed // GROUPS + 1)
-    grounds: list[Ground] = []
-    while sum(len(ground.requests()) for ground in grounds) < needed:
-        grounds.append(
-            await load.prepare(
-                running.system, groups=GROUPS, children=children, first_group=GROUPS * len(grounds)
-            )
-        )
-    groups = [group_id for ground in grounds for group_id in ground.group_ids]
-    return Ground(grounds[-1].applicants, groups, grounds[-1].program_id)
+    """Ground enough for all that is asked for: a child has at most ten enrollments."""
+    children = math.ceil(RATE * (MINUTES * 60 + 2 * AWAY_SECONDS) / GROUPS)
+    seeded = min(children, load.GUARDIANS)
+    ground = await load.prepare(running.system, groups=GROUPS, children=seeded, capacity=children)
+    return await load.with_more_children(running.system, ground, max(children - seeded, 1))
 
 
 async def throw(nemesis: Nemesis, seconds: float) -> None:

@@ -28,7 +28,7 @@ _REFUSED_LATELY_SECONDS = 10.0
 class Queue:
     """All requests of a process that wait for a transaction.
 
-    As many may have one as the pool has lines, but for one: beside them is asked whether the process is ready.
+    As many may have one as the pool has lines, but for one: with it, others ask whether the process is ready.
     """
 
     def __init__(self) -> None:
