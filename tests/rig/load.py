@@ -19,6 +19,8 @@ from shared.database import new_id
 STARTS_ON = "2026-09-14"
 LOOKS_SECONDS_MAX = 120.0
 GUARDIANS = 300
+CAPACITY = 1000
+"""Of a group; the largest there is."""
 PRICE_TIYN = 1_000_000
 """Of a month in each of the groups."""
 
@@ -39,15 +41,26 @@ class Applicant:
 
 @dataclass(frozen=True)
 class Ground:
-    """Where the load goes: every applicant may enroll in every group once, and money and seats suffice."""
+    """Where the load goes: every applicant may enroll in the groups once, and money and seats suffice."""
 
     applicants: Sequence[Applicant]
     group_ids: Sequence[str]
     program_id: str
 
     def requests(self) -> list[tuple[Applicant, str]]:
-        """All there are, so ordered that one child's requests are far apart."""
-        return [(applicant, group_id) for group_id in self.group_ids for applicant in self.applicants]
+        """All there are, so ordered that one child's requests are far apart.
+
+        The first thousand children go to the first groups, the next thousand to the next: so many have room.
+        """
+        starts = range(0, len(self.applicants), CAPACITY)
+        crews = [self.applicants[start : start + CAPACITY] for start in starts]
+        share = len(self.group_ids) // len(crews)
+        return [
+            (applicant, self.group_ids[number * share + turn])
+            for turn in range(share)
+            for number, crew in enumerate(crews)
+            for applicant in crew
+        ]
 
 
 @dataclass(frozen=True)
@@ -59,9 +72,7 @@ class Outcome:
     seconds: float
 
 
-async def prepare(
-    system: System, *, groups: int, children: int = GUARDIANS, first_group: int = 0, capacity: int = 1000
-) -> Ground:
+async def prepare(system: System, *, groups: int, children: int = GUARDIANS, first_group: int = 0) -> Ground:
     """Open the groups, deposit the money, entitle the children.
 
     Groups meet at times of their own, counted from the first: more ground begins after the groups there are.
@@ -72,9 +83,7 @@ async def prepare(
         program_id, _ = await open_program(administrators)
         club_id = await open_club(director)
         group_ids = [
-            await open_group(
-                director, club_id, weekday=number % 7 + 1, hour=6 + number // 7, capacity=capacity
-            )
+            await open_group(director, club_id, weekday=number % 7 + 1, hour=6 + number // 7)
             for number in range(first_group, first_group + groups)
         ]
         applicants = await find_applicants(system, children)
@@ -165,7 +174,9 @@ async def open_club(director: Person, direction: str = "load") -> str:
     return str((await _made(director, "clubs", "/v1/clubs", club))["id"])
 
 
-async def open_group(director: Person, club_id: str, *, weekday: int, hour: int, capacity: int = 1000) -> str:
+async def open_group(
+    director: Person, club_id: str, *, weekday: int, hour: int, capacity: int = CAPACITY
+) -> str:
     """A group for children of every age, once a week, in an hour of its own."""
     group = await _made(
         director,

@@ -50,8 +50,11 @@ async def prepare(running: World) -> Ground:
     """Ground enough for all that is asked for: a child has at most ten enrollments."""
     children = math.ceil(RATE * (MINUTES * 60 + 2 * AWAY_SECONDS) / GROUPS)
     seeded = min(children, load.GUARDIANS)
-    ground = await load.prepare(running.system, groups=GROUPS, children=seeded, capacity=children)
-    return await load.with_more_children(running.system, ground, max(children - seeded, 1))
+    groups = GROUPS * math.ceil(children / load.CAPACITY)
+    ground = await load.prepare(running.system, groups=groups, children=seeded)
+    if children <= len(ground.applicants):
+        return ground
+    return await load.with_more_children(running.system, ground, children - len(ground.applicants))
 
 
 async def throw(nemesis: Nemesis, seconds: float) -> None:
