@@ -42,6 +42,18 @@ async def test_nobody_waits_for_ever_behind_too_many(monkeypatch: pytest.MonkeyP
     assert await ask_at_once(Queue()) == {type(None), TimeoutError}
 
 
+async def test_whoever_comes_behind_too_many_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "WAITING_MAX", 3)
+    queue = Queue()
+    async with queue.place():
+        waits = [asyncio.create_task(ask(queue)) for _ in range(3)]
+        await asyncio.sleep(0)
+        async with asyncio.timeout(0.1):
+            with pytest.raises(TimeoutError):
+                await ask(queue)
+    await asyncio.gather(*waits)
+
+
 async def test_while_the_database_loses_what_was_begun_turns_of_others_keep_nobody_waiting() -> None:
     queue = Queue()
     queue.note_trouble()

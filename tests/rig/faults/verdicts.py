@@ -17,6 +17,8 @@ from rig.faults.world import PROCESSES
 from rig.system import System
 
 NO_HANG_SECONDS = 10.0
+"""While the database is away. In a crowd one waits for a turn, but never longer than a request may take."""
+REQUEST_SECONDS_MAX = 35.0
 ANSWERED_PERCENT = 99.0
 
 # The enrollment of each effect there is.
@@ -166,8 +168,10 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
     verdicts.tell(
         not hanging,
         f"database away: no answer took longer than 10 s, the longest {_longest(between(living, away)):.1f},"
-        f" {len(hanging)} longer {dict(during)}; of all answers the longest {_longest(living):.1f} s",
+        f" {len(hanging)} longer {dict(during)}",
     )
+    longest = _longest(living)
+    verdicts.tell(longest <= REQUEST_SECONDS_MAX, f"of all answers the longest took {longest:.1f} s")
 
 
 def _after(answer: Answer, windows: Sequence[Window]) -> str:

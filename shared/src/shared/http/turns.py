@@ -17,6 +17,8 @@ AWAY_SECONDS = 3.0
 """After so long in which nobody got a transaction the database is away."""
 WAIT_SECONDS_MAX = 25.0
 """Hundreds who ask at once wait for their turn, in the order in which they came."""
+WAITING_MAX = 500
+"""Whoever comes behind so many would wait in vain: they are told at once when to come again."""
 ENCOURAGED_SECONDS = 0.25
 """Those who wait are not told of each single turn: they may be a thousand."""
 TURNS_PER_SECOND = 20
@@ -46,6 +48,8 @@ class Queue:
         Raises:
             TimeoutError: the database is away, or there are too many.
         """
+        if len(self._waiting) >= WAITING_MAX:
+            raise TimeoutError
         async with asyncio.timeout(AWAY_SECONDS) as patience:
             self._waiting[patience] = _now() + WAIT_SECONDS_MAX
             try:
