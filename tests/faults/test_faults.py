@@ -28,7 +28,7 @@ async def test_each_process_and_the_database_die_under_load_and_everything_settl
 ) -> None:
     seed = secrets.randbelow(1_000_000)
     dice = random.Random(seed)  # noqa: S311 - dice
-    ground = await load.prepare(system, groups=8, children=160)
+    ground = await load.prepare(system, groups=5, children=250)
     administrator = await system.token("administrator-1")
     traffic = Traffic(system, ground, administrator, dice)
     async with observing.watching(system, from_now=True) as observer, traffic.opened():

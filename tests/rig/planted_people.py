@@ -36,9 +36,7 @@ async def plant_children(database: Connection, children: Sequence[tuple[UUID, UU
     rows = (
         {
             "id": child_id,
-            "iin_encrypted": keyring.encrypt(
-                f"{child_id.int % 10**12:012}", place=place_of(indexes[child_id])
-            ),
+            "iin_encrypted": encrypted(child_id),
             "iin_index": indexes[child_id],
             "birth_date": BORN,
             "given_name": "Load",

@@ -158,7 +158,8 @@ def main() -> int:
     results = [asyncio.run(run(seed)) for seed in seeds]
     missed = set.intersection(*(missed for _, missed in results))
     say(f"kinds that hit nothing in any run: {sorted(missed) or 'none'}")
-    return 0 if all(held for held, _ in results) and not (missed and len(seeds) == SEEDS) else 1
+    in_full = MINUTES >= 15 and len(seeds) == SEEDS
+    return 0 if all(held for held, _ in results) and not (in_full and missed) else 1
 
 
 if __name__ == "__main__":
