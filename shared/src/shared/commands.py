@@ -1,8 +1,11 @@
 """The command line of a service: `python -m <service> migrate | api | worker | parked | …`."""
 
 import asyncio
+import contextlib
+import os
 from collections.abc import Awaitable, Callable, Coroutine
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -18,6 +21,8 @@ from shared.http.server import make_server
 from shared.logging import configure_logging
 from shared.service import Service, open_edge
 from shared.settings import Settings
+
+WORKER_NICENESS = 10
 
 Result = TypeVar("Result")
 Start = Callable[[str], Settings]
@@ -62,7 +67,16 @@ def _add_processes(commands: typer.Typer, service: Service, start: Start) -> Non
     @commands.command("worker")
     def work() -> None:
         """Carry events out and in, act on deadlines, and do the service's own jobs."""
+        _give_way()
         _run(_work(service, start("worker")))
+
+
+def _give_way() -> None:
+    """Where the cores are shared, whoever waits for an answer comes before what is done behind it."""
+    os.nice(WORKER_NICENESS)
+    if os.getsid(0) == os.getpid():  # Linux may weigh sessions before processes: sched(7), autogroup
+        with contextlib.suppress(OSError):
+            Path("/proc/self/autogroup").write_text(f"{WORKER_NICENESS}")
 
 
 def _add_questions(commands: typer.Typer, service: Service, start: Start) -> None:

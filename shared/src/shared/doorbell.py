@@ -17,6 +17,9 @@ from shared.database import connect
 
 DEBOUNCE_SECONDS = 0.005
 RECONNECT_SECONDS = 0.5
+POLL_SECONDS = 10.0
+"""How often to look although nobody rang. Hundreds who wait would otherwise take the time that their answers
+need; whose ring was lost waits no longer than this."""
 PAYLOAD_IDS_MAX = 200  # NOTIFY takes 8,000 bytes; an id is 36 and a comma
 
 log = structlog.get_logger()
@@ -102,14 +105,8 @@ class Doorbell:
             for event in self._waiting.get(resource_id, ()):
                 event.set()
 
-    async def touches(
-        self, resource_id: UUID, *, seconds: float, poll_seconds: float = 3.0
-    ) -> AsyncIterator[None]:
-        """Yield at once, then whenever the resource may have changed, until `seconds` are over.
-
-        Yields now and then, and once more at the very end, so that a change whose ring was lost is found.
-        Rarely: hundreds who wait and look twice a second would take the time that their answers need.
-        """
+    async def touches(self, resource_id: UUID, *, seconds: float) -> AsyncIterator[None]:
+        """Yield at once, then whenever the resource may have changed, and now and then, for so long."""
         deadline = asyncio.get_running_loop().time() + seconds
         with self._registered(resource_id) as rang:
             while True:
@@ -118,6 +115,9 @@ class Doorbell:
                 left = deadline - asyncio.get_running_loop().time()
                 if left <= 0:
                     return
-                with contextlib.suppress(TimeoutError):
-                    async with asyncio.timeout(min(left, poll_seconds)):
+                try:
+                    async with asyncio.timeout(min(left, POLL_SECONDS)):
                         await rang.wait()
+                except TimeoutError:
+                    if left <= POLL_SECONDS:
+                        return

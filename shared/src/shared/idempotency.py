@@ -38,6 +38,8 @@ idempotency = sa.Table(
     sa.CheckConstraint("length(key) BETWEEN 1 AND 255", name="key_length"),
 )
 
+_CLAIM = insert(idempotency).on_conflict_do_nothing().returning(sa.true())
+
 
 @dataclass(frozen=True, slots=True)
 class RequestKey:
@@ -86,12 +88,7 @@ async def claim(
     the transaction, whatever else has to wait that long for a lock.
     """
     await tx.execute(sa.text(f"SET LOCAL lock_timeout = '{TWIN_WAIT_SECONDS}s'"))
-    inserted = await tx.execute(
-        insert(idempotency)
-        .values(_columns(request) | {"fingerprint": content})
-        .on_conflict_do_nothing()
-        .returning(sa.true())
-    )
+    inserted = await tx.execute(_CLAIM, _columns(request) | {"fingerprint": content})
     new = inserted.first() is not None
     if new:
         return Claimed()

@@ -28,7 +28,7 @@ FOLLOWED = 4
 REACHED = 60
 """So many guardians have an address for e-mail and a number for SMS."""
 PAUSE_SECONDS_MAX = 5.0
-_WAIT_SECONDS = 5
+_WAIT_SECONDS = 10
 _ENDS = frozenset({"confirmed", "rejected", "queued", "canceled", "ended"})
 
 

@@ -33,6 +33,10 @@ grants = sa.Table(
     sa.Index(None, "scope_id"),
 )
 
+_OF_PERSON = sa.select(grants.c.role, grants.c.scope_kind, grants.c.scope_id).where(
+    grants.c.person_id == sa.bindparam("person_id"), ~grants.c.ended
+)
+
 guarded_children = sa.Table(
     "guarded_children",
     plumbing,
@@ -74,11 +78,7 @@ class Principal:
 
 async def principal_of(tx: Transaction, person_id: UUID) -> Principal:
     """The person with the grants known here now; somebody unknown simply has none."""
-    rows = await tx.execute(
-        sa.select(grants.c.role, grants.c.scope_kind, grants.c.scope_id).where(
-            grants.c.person_id == person_id, ~grants.c.ended
-        )
-    )
+    rows = await tx.execute(_OF_PERSON, {"person_id": person_id})
     return Principal(person_id, frozenset(Grant(row.role, row.scope_kind, row.scope_id) for row in rows))
 
 

@@ -36,11 +36,8 @@ class Request:
 
 async def add(tx: Transaction, enrollment: Enrollment, request: Request) -> None:
     """Write a new enrollment, which has no months yet."""
-    await tx.execute(
-        sa.insert(enrollments).values(
-            **_columns(enrollment), requested_by=request.person_id, requested_at=request.at
-        )
-    )
+    asked = {"requested_by": request.person_id, "requested_at": request.at}
+    await tx.execute(sa.insert(enrollments), _columns(enrollment) | asked)
 
 
 async def lock(tx: Transaction, ids: Collection[UUID]) -> dict[UUID, Enrollment]:

@@ -26,8 +26,6 @@ from shared.texts import LanguageCode
 
 OPEN_SECONDS = 15 * 60
 """Then the client comes again, with a token that is still good."""
-LOOK_SECONDS = 10
-"""How often to look although nobody rang; also the heartbeat that proxies need."""
 RECONNECT_MILLISECONDS = 1000
 AT_ONCE = 100
 _NUMBER_MAX = 2**53 - 1
@@ -88,10 +86,13 @@ class _Follower:
             # The database is away: the client reconnects, and goes on where it was.
 
     async def _looks(self) -> AsyncIterator[None]:
-        """Whenever somebody rang or it is time again, until the time is over or the server stops."""
+        """Whenever somebody rang or it is time again, until the time is over or the server stops.
+
+        Also the heartbeat that proxies need.
+        """
         doorbell = wiring_of(self.request.scope).edge.doorbell
         stopping = asyncio.ensure_future(self.request.app.state.stopping.wait())
-        looks = doorbell.touches(self.person_id, seconds=OPEN_SECONDS, poll_seconds=LOOK_SECONDS)
+        looks = doorbell.touches(self.person_id, seconds=OPEN_SECONDS)
         try:
             while True:
                 look = asyncio.ensure_future(_next(looks))
