@@ -85,11 +85,13 @@ def test_without_a_database_every_failure_says_503_and_when_to_ask_again() -> No
 
 
 def test_a_long_wait_is_a_hang_unless_it_was_asked_for_or_the_api_stood_still() -> None:
-    away = (Window(10, 20, frozenset({"database"}), "away"),)
-    long = Answer("wallet-api", 10, 21, 503, retry_after=True)
+    away = (Window(10.6, 20, frozenset({"database"}), "away"),)
+    long = Answer("wallet-api", 9, 20.5, 503, retry_after=True)
+    assert judged(long, windows=away) == []
+    away = (Window(9, 20, frozenset({"database"}), "away"),)
     assert "1 longer" in judged(long, windows=away)[0]
     assert judged(replace(long, asked_to_wait=5), windows=away) == []
     assert judged(replace(long, status=200)) == []
-    assert "the longest took 36.0 s" in judged(replace(long, status=200, ended=46))[0]
+    assert "the longest took 37.0 s" in judged(replace(long, status=200, ended=46))[0]
     stopped = (Window(10, 50, frozenset({"wallet-api"}), "stop"),)
     assert judged(replace(long, status=200, ended=46), windows=stopped) == []

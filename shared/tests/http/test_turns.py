@@ -43,15 +43,27 @@ async def test_nobody_waits_for_ever_behind_too_many(monkeypatch: pytest.MonkeyP
 
 
 async def test_whoever_comes_behind_too_many_is_told_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(turns, "WAITING_MAX", 3)
+    monkeypatch.setattr(turns, "TURNS_PER_SECOND_MIN", 3 / turns.WAIT_SECONDS_MAX)
     queue = Queue()
     async with queue.place():
-        waits = [asyncio.create_task(ask(queue)) for _ in range(3)]
+        waits = [asyncio.create_task(ask(queue)) for _ in range(5)]
         await asyncio.sleep(0)
         async with asyncio.timeout(0.1):
             with pytest.raises(TimeoutError):
                 await ask(queue)
-    await asyncio.gather(*waits)
+    assert [type(one) for one in await asyncio.gather(*waits, return_exceptions=True)] == [
+        *(type(None),) * 3,
+        *(TimeoutError,) * 2,
+    ]
+
+
+async def test_the_more_turns_there_were_lately_the_more_may_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(turns, "TURNS_PER_SECOND_MIN", 3 / turns.WAIT_SECONDS_MAX)
+    queue = Queue()
+    for _ in range(3):
+        async with queue.place():
+            pass
+    assert await ask_at_once(queue, count=5) == {type(None)}
 
 
 async def test_while_the_database_loses_what_was_begun_turns_of_others_keep_nobody_waiting() -> None:

@@ -6,20 +6,22 @@ does.
 """
 
 import asyncio
+import contextlib
 import itertools
 import random
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import aiohttp
+import orjson
 
 from rig.load import STARTS_ON, Applicant, Ground
-from rig.system import SERVICES, TLS, System
+from rig.system import SERVICES, System
 
 QUESTIONS_PER_SECOND = 2.0
 CHANGES_PER_SECOND = 1.0
@@ -29,6 +31,7 @@ REACHED = 60
 """So many guardians have an address for e-mail and a number for SMS."""
 PAUSE_SECONDS_MAX = 5.0
 _WAIT_SECONDS = 10
+_SECONDS_MAX = 60.0
 _ENDS = frozenset({"confirmed", "rejected", "queued", "canceled", "ended"})
 
 
@@ -50,6 +53,23 @@ class Answer:
         return self.ended - self.began - self.asked_to_wait
 
 
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back."""
+
+    status: int
+    retry_after: int | None
+    """In seconds."""
+    content: Any
+    """Of JSON."""
+
+    @property
+    def may_succeed_later(self) -> bool:
+        """Whether the same request is worth sending again."""
+        in_progress = self.status == HTTPStatus.CONFLICT and self.retry_after is not None
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR or in_progress
+
+
 @dataclass
 class Traffic:
     """Whoever asks, and what they were answered."""
@@ -67,21 +87,21 @@ class Traffic:
     refused: Counter[str] = field(default_factory=Counter)
     sent: int = 0
     followed: int = 0
-    _clients: dict[str, httpx.AsyncClient] = field(default_factory=dict)
+    _clients: dict[str, aiohttp.ClientSession] = field(default_factory=dict)
 
-    @asynccontextmanager
+    @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connections to all APIs."""
-        limits = httpx.Limits(max_connections=2000, max_keepalive_connections=100)
-        for service in SERVICES:
-            self._clients[service] = httpx.AsyncClient(
-                base_url=self.system.address(service), trust_env=False, timeout=30, verify=TLS, limits=limits
-            )
-        try:
+        """Connections to all APIs, as many as are asked for: with thousands, httpx would be the bottleneck."""
+        async with contextlib.AsyncExitStack() as stack:
+            for service in SERVICES:
+                self._clients[service] = await stack.enter_async_context(
+                    aiohttp.ClientSession(
+                        self.system.address(service),
+                        connector=aiohttp.TCPConnector(limit=0),
+                        timeout=aiohttp.ClientTimeout(total=_SECONDS_MAX),
+                    )
+                )
             yield
-        finally:
-            for client in self._clients.values():
-                await client.aclose()
 
     async def ask(
         self,
@@ -91,24 +111,28 @@ class Traffic:
         *,
         token: str,
         key: str | None = None,
-        **more: Any,  # noqa: ANN401 - httpx's
-    ) -> httpx.Response | None:
+        **more: Any,  # noqa: ANN401 - aiohttp's
+    ) -> Reply | None:
         """Ask once, and write down what came of it."""
         api = f"{service}-api"
         headers = {"Authorization": f"Bearer {token}"} | ({"Idempotency-Key": key} if key else {})
         self.open[api] += 1
-        began, answer = time.monotonic(), None
+        began, reply = time.monotonic(), None
         try:
-            answer = await self._clients[service].request(method, path, headers=headers, **more)
-        except httpx.TransportError:
+            async with self._clients[service].request(method, path, headers=headers, **more) as answer:
+                body = await answer.read()
+                content = orjson.loads(body) if answer.content_type.endswith("json") else None
+                told = answer.headers.get("Retry-After")
+                reply = Reply(answer.status, None if told is None else int(told), content)
+        except (aiohttp.ClientError, TimeoutError):
             pass
         finally:
             self.open[api] -= 1
-            status = 0 if answer is None else answer.status_code
-            retry = answer is not None and "Retry-After" in answer.headers
+            status = 0 if reply is None else reply.status
+            retry = reply is not None and reply.retry_after is not None
             wait = more.get("params", {}).get("wait", 0)
             self.answers.append(Answer(api, began, time.monotonic(), status, retry, wait))
-        return answer
+        return reply
 
     async def reach_guardians(self) -> None:
         """Give some of them addresses."""
@@ -161,11 +185,11 @@ class Traffic:
             answer = await self.ask(
                 "enrollment", "POST", "/v1/enrollments", token=applicant.token, key=key, json=body
             )
-            if answer is not None and answer.status_code == httpx.codes.CREATED:
-                self.accepted.append(answer.json()["id"])
-                return dict(answer.json())
-            if answer is not None and not _passing(answer):
-                self.refused[f"{answer.status_code} {answer.json().get('code')}"] += 1
+            if answer is not None and answer.status == HTTPStatus.CREATED:
+                self.accepted.append(answer.content["id"])
+                return dict(answer.content)
+            if answer is not None and not answer.may_succeed_later:
+                self.refused[f"{answer.status} {answer.content.get('code')}"] += 1
                 return None
             await self._pause(attempt, answer)
             attempt += 1
@@ -175,18 +199,18 @@ class Traffic:
         for attempt in itertools.count():
             wait = {"wait": _WAIT_SECONDS, "version": view["version"]}
             answer = await self.ask("enrollment", "GET", path, token=applicant.token, params=wait)
-            if answer is not None and answer.is_success:
-                view = answer.json()
+            if answer is not None and answer.status == HTTPStatus.OK:
+                view = answer.content
                 if view["state"] in _ENDS:
                     self.followed += 1
                     return
             else:
                 await self._pause(attempt, answer)
 
-    async def _pause(self, attempt: int, answer: httpx.Response | None) -> None:
+    async def _pause(self, attempt: int, answer: Reply | None) -> None:
         growing = min(0.5 * 2 ** min(attempt, 5), PAUSE_SECONDS_MAX) * (0.5 + self.dice.random())
-        told = 0.0 if answer is None else float(answer.headers.get("Retry-After", 0))
-        await asyncio.sleep(max(growing, told))
+        told = answer and answer.retry_after
+        await asyncio.sleep(max(growing, told or 0))
 
     async def _change(self) -> None:
         """A version of an entitlement more."""
@@ -204,12 +228,6 @@ class Traffic:
             "notifications": "/v1/inbox?limit=5",
         }[service]
         await self.ask(service, "GET", path, token=applicant.token)
-
-
-def _passing(answer: httpx.Response) -> bool:
-    """Whether the same request may succeed later."""
-    in_progress = answer.status_code == httpx.codes.CONFLICT and "Retry-After" in answer.headers
-    return answer.is_server_error or in_progress
 
 
 def between(answers: Sequence[Answer], windows: Sequence[tuple[float, float]]) -> list[Answer]:

@@ -17,7 +17,8 @@ from rig.faults.world import PROCESSES
 from rig.system import System
 
 NO_HANG_SECONDS = 10.0
-"""While the database is away. In a crowd one waits for a turn, but never longer than a request may take."""
+"""Of the time in which the database is away. In the crowd before and after it one waits for a turn, but never
+longer than a request may take."""
 REQUEST_SECONDS_MAX = 35.0
 ANSWERED_PERCENT = 99.0
 
@@ -159,16 +160,18 @@ def answers(found: Sequence[Answer], windows: Sequence[Window], verdicts: Verdic
             bool(troubled) and not strange,
             f"database away: {len(troubled)} answers 503 with Retry-After, and {dict(strange)} others",
         )
-    hanging = [one for one in between(living, away) if one.seconds > NO_HANG_SECONDS]
+    hung = [(_hung(one, away), one) for one in between(living, away)]
     during = Counter(
         f"{one.api} {one.status} during"
         f" {', '.join(w.kind for w in windows if between([one], [(w.began, w.ended)]))}"
-        for one in hanging
+        for seconds, one in hung
+        if seconds > NO_HANG_SECONDS
     )
+    longest = max((seconds for seconds, _ in hung), default=0.0)
     verdicts.tell(
-        not hanging,
-        f"database away: no answer took longer than 10 s, the longest {_longest(between(living, away)):.1f},"
-        f" {len(hanging)} longer {dict(during)}",
+        not during,
+        f"database away: nobody hung longer than 10 s of that time, the longest {longest:.1f},"
+        f" {during.total()} longer {dict(during)}",
     )
     longest = _longest(living)
     verdicts.tell(longest <= REQUEST_SECONDS_MAX, f"of all answers the longest took {longest:.1f} s")
@@ -181,6 +184,12 @@ def _after(answer: Answer, windows: Sequence[Window]) -> str:
     )
     then = f"{answer.began - before.ended:.0f} s after {before.kind}" if before else "at first"
     return f"{answer.status} in {answer.seconds:.0f} s, {then}"
+
+
+def _hung(answer: Answer, away: Sequence[tuple[float, float]]) -> float:
+    """Seconds that it waited, beyond what was asked for, in one of these times."""
+    spans = (min(answer.ended, end) - max(answer.began, begin) for begin, end in away)
+    return max(spans) - answer.asked_to_wait
 
 
 def _longest(answers: Sequence[Answer]) -> float:

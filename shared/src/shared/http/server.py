@@ -7,7 +7,8 @@ from starlette.applications import Starlette
 from starlette.types import ASGIApp
 
 SHUTDOWN_SECONDS = 10
-CONNECTIONS_MAX = 1000
+CONNECTIONS_MAX = 2500
+"""More than may wait for a turn: whoever is refused is to be told so by us, and when to come again."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a silent connection (nginx: 60), so that they close it and not we: a
 request that is sent at that very moment gets no answer."""

@@ -17,14 +17,12 @@ AWAY_SECONDS = 3.0
 """After so long in which nobody got a transaction the database is away."""
 WAIT_SECONDS_MAX = 25.0
 """Hundreds who ask at once wait for their turn, in the order in which they came."""
-WAITING_MAX = 500
-"""Whoever comes behind so many would wait in vain: they are told at once when to come again."""
 ENCOURAGED_SECONDS = 0.25
 """Those who wait are not told of each single turn: they may be a thousand."""
-TURNS_PER_SECOND = 20
+TURNS_PER_SECOND_MIN = 20
 """What a process can surely give."""
 COMING_AGAIN_SECONDS_MAX = 30
-_REFUSED_LATELY_SECONDS = 10.0
+LATELY_SECONDS = 10.0
 
 
 class Queue:
@@ -39,16 +37,17 @@ class Queue:
         """Each with the moment at which it gives up in any case."""
         self._encouraged_at = -math.inf
         self._troubled_at = -math.inf
-        self._refused_at = deque[float](maxlen=TURNS_PER_SECOND * COMING_AGAIN_SECONDS_MAX)
+        self._turns_at = deque[float]()
+        self._refused_at = deque[float]()
 
     @asynccontextmanager
     async def place(self) -> AsyncIterator[None]:
         """Wait for a place among those who may use the database, and keep it until the end of the block.
 
         Raises:
-            TimeoutError: the database is away, or there are too many.
+            TimeoutError: the database is away, or there are so many that one would wait in vain.
         """
-        if len(self._waiting) >= WAITING_MAX:
+        if len(self._waiting) >= WAIT_SECONDS_MAX * self._turns_per_second():
             raise TimeoutError
         async with asyncio.timeout(AWAY_SECONDS) as patience:
             self._waiting[patience] = _now() + WAIT_SECONDS_MAX
@@ -56,6 +55,7 @@ class Queue:
                 await self._places.acquire()
             finally:
                 del self._waiting[patience]
+        self._turns_at.append(_now())
         try:
             yield
         finally:
@@ -76,13 +76,25 @@ class Queue:
         self._troubled_at = _now()
 
     def coming_again_seconds(self) -> int:
-        """When whoever is refused now may ask again: the more were refused lately, the more scattered."""
-        now = _now()
-        while self._refused_at and self._refused_at[0] < now - _REFUSED_LATELY_SECONDS:
-            self._refused_at.popleft()
-        seconds = 1 + random.random() * len(self._refused_at) / TURNS_PER_SECOND  # noqa: S311 - no secret
-        self._refused_at.append(now)
-        return round(seconds)
+        """When whoever is refused now may ask again: the more were refused lately, the more scattered.
+
+        So scattered that half of the turns are enough for them: others come for the first time.
+        """
+        among = len(_lately(self._refused_at))
+        self._refused_at.append(_now())
+        longest = min(2 * among / self._turns_per_second(), COMING_AGAIN_SECONDS_MAX)
+        return round(1 + random.random() * longest)  # noqa: S311 - no secret
+
+    def _turns_per_second(self) -> float:
+        return max(len(_lately(self._turns_at)) / LATELY_SECONDS, TURNS_PER_SECOND_MIN)
+
+
+def _lately(moments: deque[float]) -> deque[float]:
+    """Without those that are too long ago."""
+    since = _now() - LATELY_SECONDS
+    while moments and moments[0] < since:
+        moments.popleft()
+    return moments
 
 
 def _now() -> float:
