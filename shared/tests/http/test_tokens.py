@@ -1,6 +1,7 @@
 """Tokens that are not good are refused alike, and the issuer may rotate its keys or be away for a while."""
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -67,6 +68,17 @@ async def test_a_good_token_says_who(
     verifier: TokenVerifier, issuer: TokenIssuer, make: Callable[[TokenIssuer], str]
 ) -> None:
     assert await verifier.person_id(make(issuer)) == PERSON
+
+
+async def test_a_token_that_was_good_is_refused_when_its_time_is_over(
+    verifier: TokenVerifier, issuer: TokenIssuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token = with_times(exp=60, iat=-60)(issuer)
+    assert await verifier.person_id(token) == PERSON
+    later = time.time() + 120
+    monkeypatch.setattr(time, "time", lambda: later)
+    with pytest.raises(TokenRefusedError, match="expired"):
+        await verifier.person_id(token)
 
 
 async def test_nobody_is_let_in_without_a_token(running: ServedApi) -> None:

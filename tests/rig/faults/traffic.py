@@ -91,7 +91,7 @@ class Traffic:
 
     @contextlib.asynccontextmanager
     async def opened(self) -> AsyncIterator[None]:
-        """Connections to all APIs, as many as are asked for: with thousands, httpx would be the bottleneck."""
+        """Connections to all APIs, as many as are asked for. With a thousand, httpx is the bottleneck."""
         async with contextlib.AsyncExitStack() as stack:
             for service in SERVICES:
                 self._clients[service] = await stack.enter_async_context(

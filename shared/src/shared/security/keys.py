@@ -29,9 +29,9 @@ class IdentityUnavailableError(Exception):
     """The issuer's keys cannot be had, and the cached ones are too old."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class PublicKey:
-    """One key and the only algorithm it is good for."""
+    """One key and the only algorithm it is good for. Fetched again, it is another."""
 
     key: ECKey | RSAKey
     algorithm: str

@@ -7,6 +7,7 @@ the algorithm is ours to choose, and the key is looked up by `kid` in the issuer
 import json
 import re
 import time
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 
@@ -14,9 +15,10 @@ from joserfc import jws
 from joserfc.errors import JoseError
 from joserfc.util import urlsafe_b64decode
 
-from shared.security.keys import IssuerKeys
+from shared.security.keys import IssuerKeys, PublicKey
 
 TOKEN_BYTES_MAX = 8 * 1024
+TOKENS_KEPT = 4096
 LEEWAY_SECONDS = 30
 LIFE_SECONDS_MAX = 61 * 60
 ALGORITHMS = ("ES256", "RS256")
@@ -50,8 +52,7 @@ class TokenVerifier:
         if key is None or key.algorithm != header["alg"]:
             raise TokenRefusedError("unknown key")
         try:
-            signed = jws.deserialize_compact(token, key.key, algorithms=[key.algorithm])
-            claims = _object(signed.payload)
+            claims = _signed_claims(token, key)
         except (JoseError, ValueError, TypeError) as error:
             raise TokenRefusedError(type(error).__name__) from None
         self._check_issued_for_us(claims)
@@ -67,6 +68,16 @@ class TokenVerifier:
             raise TokenRefusedError("audience")
         if claims.get("typ", "Bearer") != "Bearer":  # Keycloak names what is no access token here
             raise TokenRefusedError("not an access token")
+
+
+@lru_cache(maxsize=TOKENS_KEPT)
+def _signed_claims(token: str, key: PublicKey) -> dict[str, Any]:
+    """What the key has signed. Not checked again for each request of a visit; fetched anew, a key is another.
+
+    Raises:
+        JoseError, ValueError, TypeError: it has not, or what it signed says nothing.
+    """
+    return _object(jws.deserialize_compact(token, key.key, algorithms=[key.algorithm]).payload)
 
 
 def _header(token: str) -> dict[str, str]:
