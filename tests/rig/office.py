@@ -127,13 +127,17 @@ class Office:
     async def new_provider(self) -> UUID:
         """A provider with an account that two persons agreed on."""
         provider_id = new_id()
-        plan = PayeePlan(provider_id=provider_id, iban=IBANS[len(self.providers)], name="ТОО «Клуб»", bin=BIN)
+        await self.name_account(provider_id, IBANS[len(self.providers)])
+        self.providers.append(provider_id)
+        return provider_id
+
+    async def name_account(self, provider_id: UUID, iban: str) -> None:
+        """The provider's account from now on, by two persons."""
+        plan = PayeePlan(provider_id=provider_id, iban=iban, name="ТОО «Клуб»", bin=BIN)
         director = Principal(new_id(), frozenset({Grant("director", "provider", provider_id)}))
         async with self.edge.transaction() as tx:
             proposal = await propose_payee(tx, director, plan)
         await self.approve(proposal.id)
-        self.providers.append(provider_id)
-        return provider_id
 
     async def owe(self, provider_id: UUID, children: int = 1, *, signed: bool = True) -> list[Sheet]:
         """Months of so many children, charged and, if said, signed: due on the 18th of November."""

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import httpx
 
-from rig.office import Desk, Office, SandboxBank, Sheet
+from rig.office import IBANS, Desk, Office, SandboxBank, Sheet
 from shared.database import new_id
 from shared.security import Role, ScopeKind
 from shared.testing_http import ServedApi, signed_in
@@ -133,6 +133,10 @@ async def test_a_line_waits_for_its_signature_its_day_and_an_account(api: Served
     assert await lines(provider_id) == [("due", "not_due_yet")]
     await office.deliver(sheet.closed(absent=1), sheet.closed())
     assert await lines(provider_id) == [("due", "not_due_yet"), ("charged", "not_signed")]
+    await office.go_to("2026-11-18T09:00:00+05:00")
+    assert await lines(provider_id) == [("due", "waits_for_run"), ("charged", "not_signed")]
+    await office.name_account(provider_id, IBANS[2])
+    assert await lines(provider_id) == [("due", "payee_is_new"), ("charged", "not_signed")]
 
 
 async def test_only_those_concerned_see_what_a_provider_is_owed(api: ServedApi, office: Office) -> None:

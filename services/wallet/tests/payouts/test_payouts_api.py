@@ -1,5 +1,6 @@
 """Accounts, runs and orders over a real server: who may do what, and what they see."""
 
+from datetime import datetime, timedelta
 from uuid import UUID
 
 import httpx
@@ -52,7 +53,10 @@ async def test_an_account_is_paid_to_once_an_administrator_approves(api: ServedA
         assert (await client.get(path)).json()["iban"] == IBANS[0]
     async with signed_in(api.url, api.issuer, one) as client:
         await client.post(f"/v1/approvals/{changed.json()['id']}/approve")
-        assert (await client.get(path)).json()["iban"] == IBANS[1]
+        now = (await client.get(path)).json()
+        assert now["iban"] == IBANS[1]
+        waits = datetime.fromisoformat(now["payable_from"]) - datetime.fromisoformat(now["created_at"])
+        assert waits == timedelta(days=3)
     assert await api.count("payees") == 2
 
 

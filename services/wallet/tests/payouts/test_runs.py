@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from rig.office import BIN, Desk, Office, SandboxBank
+from rig.office import BIN, IBANS, Desk, Office, SandboxBank
 from shared import clock
 from shared.approvals import Approvals
 from shared.errors import ConflictError, ForbiddenError
@@ -50,6 +50,24 @@ async def test_only_administrators_of_the_funds_region_start_a_run(office: Offic
     async with office.edge.look() as tx:
         with pytest.raises(ForbiddenError, match="role_required"):
             await start_payout_run(tx, Principal(office.providers[0], frozenset()), office.fund_id)
+
+
+async def test_after_a_change_of_account_payments_wait_three_days(office: Office) -> None:
+    changed, other = await office.new_provider(), await office.new_provider()
+    await office.owe(changed)
+    await office.owe(other)
+    await office.name_account(changed, IBANS[2])
+    await office.start()
+    assert {order["provider_id"] for order in await office.orders()} == {other}
+    await office.go_to("2026-11-21T08:59:00+05:00")
+    with pytest.raises(ConflictError, match="nothing_due"):
+        await office.start()
+    await office.go_to("2026-11-21T09:01:00+05:00")
+    await office.start()
+    assert {(order["provider_id"], order["iban"]) for order in await office.orders()} == {
+        (changed, IBANS[2]),
+        (other, IBANS[1]),
+    }
 
 
 async def test_nothing_is_taken_before_its_day(office: Office) -> None:

@@ -37,6 +37,9 @@ class PayeeView(BaseModel):
     bin: str
     proposal_id: UUID
     created_at: datetime
+    payable_from: Annotated[
+        datetime | None, Field(description="Until then payouts wait, because it replaced another account")
+    ]
 
 
 @router.post("/v1/providers/{provider_id}/payee", status_code=202, tags=["payouts"])

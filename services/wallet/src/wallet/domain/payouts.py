@@ -15,6 +15,9 @@ from schwifty.exceptions import SchwiftyException
 from shared import clock
 from wallet.domain.bank_messages import Outcome, Party
 
+COOLING: Final = timedelta(days=3)
+"""So long nothing is paid to an account that replaced another: whoever did not want that can say so."""
+
 
 class State(StrEnum):
     """Of a bank order. Settled and bounced are final."""

@@ -22,10 +22,9 @@ _ITEMS: Final = sa.text("""
     SELECT i.id, i.enrollment_id, i.child_id, i.group_id, i.month, i.fund_id, i.revision, i.charged_tiyn,
         i.amount_tiyn, i.claimed_tiyn, i.stage, i.frozen, i.due_on, i.payout_id, p.state AS payout_state,
         r.state AS run_state,
-        EXISTS (
-            SELECT FROM payees WHERE payees.provider_id = i.provider_id AND replaced_at IS NULL
-        ) AS has_payee
+        y.id IS NOT NULL AS has_payee, y.payable_from
     FROM payable_items i LEFT JOIN payouts p ON p.id = i.payout_id LEFT JOIN payout_runs r ON r.id = p.run_id
+        LEFT JOIN payees y ON y.provider_id = i.provider_id AND y.replaced_at IS NULL
     WHERE i.provider_id = :provider_id AND i.month = :month
         AND (CAST(:after AS uuid) IS NULL OR i.id > CAST(:after AS uuid))
     ORDER BY i.id LIMIT :limit

@@ -47,8 +47,12 @@ class DueItem(NamedTuple):
 
 
 async def take_due(tx: Transaction, fund_id: UUID, today: date) -> list[DueItem]:
-    """The fund's due items whose providers have a payee, locked until our commit."""
-    current = sa.and_(payees.c.provider_id == payable_items.c.provider_id, payees.c.replaced_at.is_(None))
+    """The fund's due items whose providers have a payee that may be paid to, locked until our commit."""
+    current = sa.and_(
+        payees.c.provider_id == payable_items.c.provider_id,
+        payees.c.replaced_at.is_(None),
+        sa.or_(payees.c.payable_from.is_(None), payees.c.payable_from <= tx.now),
+    )
     locked = await tx.execute(
         sa.select(payable_items.c.id)
         .where(

@@ -14,6 +14,7 @@ payees = sa.Table(
     sa.Column("bin", sa.Text, nullable=False),
     sa.Column("proposal_id", sa.Uuid, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("payable_from", sa.DateTime(timezone=True), nullable=True),
     sa.Column("replaced_at", sa.DateTime(timezone=True), nullable=True),
     sa.Index(
         "uq_payees_current", "provider_id", unique=True, postgresql_where=sa.text("replaced_at IS NULL")

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -54,27 +54,35 @@ async def list_items(
     principal.require("director", "administrator", "auditor")
     if not principal.has("administrator", "auditor") and provider_id not in principal.scopes("director"):
         raise NotFoundError
-    today = clock.civil_date(tx.now)
     rows = await charges.items_of_provider(tx, provider_id, month, after=after, limit=limit)
-    return [_read_item(dict(row), today) for row in rows]
+    return [_read_item(dict(row), tx.now) for row in rows]
 
 
-def _read_item(row: dict[str, Any], today: date) -> ReadItem:
+def _read_item(row: dict[str, Any], now: datetime) -> ReadItem:
     over = row["stage"] in (Stage.SETTLED, Stage.VOID)
-    days_late = 0 if over else max((today - row["due_on"]).days, 0)
-    return ReadItem(row, _reason(row, today), days_late)
+    days_late = 0 if over else max((clock.civil_date(now) - row["due_on"]).days, 0)
+    return ReadItem(row, _reason(row, now), days_late)
 
 
-def _reason(row: dict[str, Any], today: date) -> str | None:
+def _reason(row: dict[str, Any], now: datetime) -> str | None:
     """What it waits for next; a dispute outweighs everything else."""
     if row["frozen"]:
         return "frozen"
     if row["stage"] == Stage.DUE:
-        later = "not_due_yet" if today < row["due_on"] else "waits_for_run"
-        return later if row["has_payee"] else "no_payee"
+        return _why_not_paid(row, now)
     if row["stage"] == Stage.IN_RUN:
         return "waits_for_approval" if row["run_state"] == "proposed" else "waits_for_bank"
     return _WAITS_FOR.get(row["stage"])
+
+
+def _why_not_paid(row: dict[str, Any], now: datetime) -> str:
+    """Nobody to pay to, too early, an account that is too new; otherwise only that nobody started a run."""
+    if not row["has_payee"]:
+        return "no_payee"
+    if clock.civil_date(now) < row["due_on"]:
+        return "not_due_yet"
+    cooling = row["payable_from"] is not None and now < row["payable_from"]
+    return "payee_is_new" if cooling else "waits_for_run"
 
 
 _WAITS_FOR = {

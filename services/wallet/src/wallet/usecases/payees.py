@@ -10,7 +10,7 @@ from shared.approvals import ApprovalKind, Proposal, propose
 from shared.database import Transaction, new_id
 from shared.errors import InvalidError, NotFoundError
 from shared.security import Principal
-from wallet.domain.payouts import account_trouble
+from wallet.domain.payouts import COOLING, account_trouble
 from wallet.repository import payees
 from wallet.repository.payees import Payee
 from wallet.usecases.programs import Plan, composed
@@ -46,6 +46,8 @@ async def propose_payee(tx: Transaction, principal: Principal, plan: PayeePlan) 
 
 
 async def _appoint(tx: Transaction, proposal: Proposal, plan: PayeePlan) -> UUID:
+    """Two at once: the later waits, and then replaces the earlier."""
+    before = await payees.lock_payee(tx, plan.provider_id)
     payee = Payee(
         id=new_id(),
         provider_id=plan.provider_id,
@@ -54,6 +56,7 @@ async def _appoint(tx: Transaction, proposal: Proposal, plan: PayeePlan) -> UUID
         bin=plan.bin,
         proposal_id=proposal.id,
         created_at=tx.now,
+        payable_from=None if before is None else tx.now + COOLING,
     )
     await payees.replace_payee(tx, payee)
     return payee.id
