@@ -68,7 +68,7 @@ DECLARE
     child uuid;
     operation uuid := uuidv7();
     fund record;
-    identity text;
+    identity_ uuid;
     free bigint;
     batch bigint;
     account bigint;
@@ -78,8 +78,8 @@ BEGIN
     WHERE number = {last_fund} - place % {funds};
     INSERT INTO wallets (child_id) VALUES (child)
     ON CONFLICT (child_id) DO UPDATE SET version = wallets.version + 1;
-    identity := fund.id || '/' || child;
-    PERFORM FROM operations WHERE key = identity AND kind = 'allot' AND origin = 'bench';
+    identity_ := md5('bench allot ' || fund.id || '/' || child);
+    PERFORM FROM operations o WHERE o.identity = identity_;
     IF FOUND THEN RAISE 'done before'; END IF;
     PERFORM FROM entitlements e WHERE e.child_id = child AND e.program_id = fund.program_id
         AND until >= '2026-09-01';
@@ -91,8 +91,8 @@ BEGIN
     FOR NO KEY UPDATE;
     IF free < {amount} THEN RAISE 'no money'; END IF;
     INSERT INTO batches (posted_at, operations, postings) VALUES (now(), 1, 1) RETURNING id INTO batch;
-    INSERT INTO operations (batch_id, id, origin, kind, key, digest, child_id, amount_tiyn)
-    VALUES (batch, operation, 'bench', 'allot', identity, decode(md5(identity), 'hex'), child, {amount});
+    INSERT INTO operations (batch_id, id, identity, digest, kind, child_id, amount_tiyn)
+    VALUES (batch, operation, identity_, hashtextextended(child::text, 0), 'allot', child, {amount});
     account := fund.number << 40 | nextval('allotment_places');
     INSERT INTO accounts (id, kind, child_id, expires_on, credited, version)
     VALUES (account, 16, child, fund.last_capture_on, {amount}, 1);

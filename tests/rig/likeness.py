@@ -29,7 +29,7 @@ LEFT_OUT: Mapping[str, Mapping[str, str]] = {
     "clubs.marks": {"number": _SEQUENCE},
     "clubs.reports": {"number": _SEQUENCE},
     "wallet.accounts": {"version": "counts how often it was written, by batches"},
-    "wallet.operations": {"batch_id": "says what was done at once"},
+    "wallet.operations": {"batch_id": "says what was done at once", "digest": "of a content with such ids"},
     "wallet.wallets": {"version": "counts locks"},
     "wallet.payouts": {"attempts": _ASKED, "version": _ASKED},
     "notifications.messages": {"number": _SEQUENCE},

@@ -26,7 +26,7 @@ from wallet.domain.operations import (
     Result,
 )
 from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules, months_to_allot
-from wallet.domain.recording import digest
+from wallet.domain.recording import digest, identity_id
 from wallet.domain.snapshot import Snapshot
 
 CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
@@ -205,7 +205,9 @@ def test_the_first_day_not_covered_is_not_covered() -> None:
 
 
 def test_a_fingerprint_never_changes() -> None:
-    assert digest(hold()).hex() == "3e52f9f1332ac912d57bcd9ba5c12955"
+    assert digest(hold()) == 0x3E52F9F1332AC912
+    identity = Identity("person/1", "deposit", "first")
+    assert identity_id(identity) == UUID("478c1d3a-ab12-8a4f-54e7-a6519f00e890")
 
 
 CODES = [

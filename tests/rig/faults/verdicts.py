@@ -26,8 +26,10 @@ ANSWERED_PERCENT = 99.0
 EFFECTS = {
     "seats": "SELECT enrollment_id::text FROM clubs.seats WHERE enrollment_id = ANY($1::uuid[])",
     "holds": "SELECT enrollment_id::text FROM wallet.holds WHERE enrollment_id = ANY($1::uuid[])",
-    "operations": "SELECT split_part(key, '/', 1) FROM wallet.operations"
-    " WHERE kind = 'hold' AND split_part(key, '/', 1) = ANY($1::text[])",
+    "operations": "SELECT h.enrollment_id::text FROM wallet.operations o"
+    " LEFT JOIN wallet.repeated_holds r ON r.operation_id = o.id"
+    " JOIN wallet.holds h ON h.id = coalesce(r.hold_id, o.id)"
+    " WHERE o.kind = 'hold' AND h.enrollment_id = ANY($1::uuid[])",
 }
 STEPS = (
     "enrollment.seat_requested.v1",

@@ -1,19 +1,27 @@
 """What is kept of an operation for ever, so that a repetition is answered as the first time."""
 
 from dataclasses import dataclass
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from typing import NamedTuple
 from uuid import UUID
 
 from wallet.domain.operations import Bounced, Charged, Command, Final, Identity
 
-DIGEST_BYTES = 16
+_DIGEST_BYTES = 16
 
 
-def digest(command: Command) -> bytes:
-    """A fingerprint of the content, of a fixed form: it is compared for as long as the ledger lives."""
+def digest(command: Command) -> int:
+    """A fingerprint of the content, of a fixed form: it is compared for as long as the ledger lives.
+
+    64 bits of it: only the repetitions of one identity are ever compared.
+    """
     text = "\x1f".join(map(str, command.content))
-    return blake2b(text.encode(), digest_size=DIGEST_BYTES).digest()
+    return int.from_bytes(blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()[:8], signed=True)
+
+
+def identity_id(identity: Identity) -> UUID:
+    """What an operation is found by when it is asked for again. No part has the separator in it."""
+    return UUID(bytes=sha256("\x1f".join(identity).encode()).digest()[:16])
 
 
 def repeated(result: Final) -> Final:
@@ -24,7 +32,7 @@ def repeated(result: Final) -> Final:
 class Recorded(NamedTuple):
     """An operation of the past, as a repetition needs it."""
 
-    digest: bytes
+    digest: int
     result: Final
 
 
@@ -34,6 +42,6 @@ class Operation:
 
     id: UUID
     identity: Identity
-    digest: bytes
+    digest: int
     child_id: UUID | None
     result: Final

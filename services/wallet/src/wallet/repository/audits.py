@@ -61,7 +61,7 @@ _HOLDS: Final[Mapping[str, str]] = {
         WHERE NOT h.open AND l.released_tiyn + l.captured_tiyn <> l.amount_tiyn
     """,
     "holds_reserve_what_their_operation_says": """
-        SELECT h.id FROM holds h JOIN operations o ON o.hold_id = h.id AND o.id = h.id
+        SELECT h.id FROM holds h JOIN operations o ON o.id = h.id AND o.kind = 'hold'
             LEFT JOIN hold_layers l ON l.hold_id = h.id
         GROUP BY h.id, o.amount_tiyn HAVING coalesce(sum(l.amount_tiyn), 0) <> o.amount_tiyn
     """,

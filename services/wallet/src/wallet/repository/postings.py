@@ -5,11 +5,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from wallet.domain.accounts import Kind
+from wallet.domain.accounts import Account, Kind
 from wallet.domain.books import Books
 from wallet.domain.holds import Hold, Terms
 from wallet.domain.operations import Charge, Charged, Declined, Held
-from wallet.domain.recording import Operation
+from wallet.domain.recording import Operation, identity_id
 from wallet.repository.frozen import write_terms, write_verdicts
 from wallet.repository.items import (
     INSERT_ENTRIES,
@@ -24,9 +24,10 @@ from wallet.repository.snapshots import LOCK_ACCOUNTS, OWNED_ACCOUNTS
 
 _BATCH = "INSERT INTO batches (posted_at, operations, postings) VALUES ($1, $2, $3) RETURNING id"
 _ALLOTMENTS = """
-INSERT INTO accounts (id, kind, child_id, expires_on)
-SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on
-FROM unnest($1::bigint[], $2::uuid[], $3::date[]) AS row(number, child_id, expires_on)
+INSERT INTO accounts (id, kind, child_id, expires_on, credited, debited, held, version)
+SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on, credited, debited, held, 1
+FROM unnest($1::bigint[], $2::uuid[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[])
+    AS row(number, child_id, expires_on, credited, debited, held)
 RETURNING id, child_id, expires_on
 """
 _OWNED_ACCOUNTS = """
@@ -36,14 +37,10 @@ SELECT number << 40 | nextval('allotment_places'), kind, CASE WHEN kind = 7 THEN
 FROM unnest($1::bigint[], $2::smallint[], $3::uuid[]) AS row(number, kind, owner_id)
 ON CONFLICT DO NOTHING
 """
-_OPERATIONS = """
-INSERT INTO operations (batch_id, id, origin, kind, key, digest, child_id, code, amount_tiyn, hold_id)
-SELECT $1, * FROM unnest($2::uuid[], $3::text[], $4::text[], $5::text[], $6::bytea[], $7::uuid[], $8::text[],
-    $9::bigint[], $10::uuid[])
-"""
-_POSTINGS = """
-INSERT INTO postings (operation_id, place, debit_account, credit_account, amount_tiyn)
-SELECT * FROM unnest($1::uuid[], $2::smallint[], $3::bigint[], $4::bigint[], $5::bigint[])
+_OPERATIONS = ("batch_id", "id", "identity", "digest", "kind", "child_id", "code", "amount_tiyn")
+_POSTINGS = ("operation_id", "place", "debit_account", "credit_account", "amount_tiyn")
+_REPEATED_HOLDS = """
+INSERT INTO repeated_holds (operation_id, hold_id) SELECT * FROM unnest($1::uuid[], $2::uuid[])
 """
 _BALANCES = """
 UPDATE accounts SET credited = accounts.credited + row.credited, debited = accounts.debited + row.debited,
@@ -104,11 +101,15 @@ async def write_books(driver: Driver, books: Books, numbers: Numbers, posted_at:
     if not books.operations:
         return
     batch_id = await driver.fetchval(_BATCH, posted_at, len(books.operations), len(books.postings))
-    await _write_rows(driver, _OPERATIONS, (_operation(one) for one in books.operations), batch_id)
-    await _open_allotments(driver, books, numbers)
+    rows = [_operation(batch_id, one) for one in books.operations]
+    await driver.copy_records_to_table("operations", records=rows, columns=_OPERATIONS)
+    await _write_rows(driver, _REPEATED_HOLDS, _repeated_holds(books))
+    opened = await _open_allotments(driver, books, numbers)
     await _open_owned_accounts(driver, books, numbers)
-    await _write_rows(driver, _POSTINGS, _posting_rows(books, numbers))
-    await _write_balances(driver, books, numbers)
+    if books.postings:
+        rows = list(_posting_rows(books, numbers))
+        await driver.copy_records_to_table("postings", records=rows, columns=_POSTINGS)
+    await _write_balances(driver, books, numbers, opened)
     await _write_holds(driver, books, numbers)
     await _write_enrollments(driver, books)
     await _write_charges(driver, books, posted_at)
@@ -123,35 +124,48 @@ async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[An
     return int(status.rsplit(" ", 1)[-1])
 
 
-def _operation(operation: Operation) -> tuple[Any, ...]:
+def _operation(batch_id: int, operation: Operation) -> tuple[Any, ...]:
     result = operation.result
     if isinstance(result, Declined):
         code, amount = result
     else:
         code, amount = None, result.amount_tiyn
-    hold_id = result.hold_id if isinstance(result, Held) else None
     return (
+        batch_id,
         operation.id,
-        *operation.identity,
+        identity_id(operation.identity),
         operation.digest,
+        operation.identity.kind,
         operation.child_id,
         code,
         amount,
-        hold_id,
     )
 
 
-async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> None:
+def _repeated_holds(books: Books) -> Iterable[tuple[UUID, UUID]]:
+    """The operations that found their month held already, by another."""
+    for operation in books.operations:
+        if isinstance(operation.result, Held) and operation.result.hold_id != operation.id:
+            yield operation.id, operation.result.hold_id
+
+
+async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> set[Account]:
+    """Make the allotments that are not there, with what is in them at once. Which ones they are."""
     new = [account for account in books.deltas if account.kind is Kind.ALLOTMENT and not numbers.has(account)]
     if new:
+        deltas = [books.deltas[account] for account in new]
         rows = await driver.fetch(
             _ALLOTMENTS,
             [numbers.fund_numbers[account.fund_id] for account in new],
             [account.child_id for account in new],
             [account.expires_on for account in new],
+            [delta.credited for delta in deltas],
+            [delta.debited for delta in deltas],
+            [delta.held for delta in deltas],
         )
         for row in rows:
             numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"])
+    return set(new)
 
 
 async def _open_owned_accounts(driver: Driver, books: Books, numbers: Numbers) -> None:
@@ -181,10 +195,11 @@ def _posting_rows(books: Books, numbers: Numbers) -> Iterable[tuple[UUID, int, i
         yield operation_id, place, debit, credit, posting.amount_tiyn
 
 
-async def _write_balances(driver: Driver, books: Books, numbers: Numbers) -> None:
+async def _write_balances(driver: Driver, books: Books, numbers: Numbers, opened: set[Account]) -> None:
     rows = [
         (numbers.number(account), delta.credited, delta.debited, delta.held)
         for account, delta in books.deltas.items()
+        if account not in opened
     ]
     # Locked already if they may be spent from; those that are only credited come last, in order.
     own = [numbers.number(account) for account in books.deltas if account.kind is not Kind.ALLOTMENT]

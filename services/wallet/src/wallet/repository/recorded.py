@@ -22,14 +22,15 @@ from wallet.domain.operations import (
     Share,
     Superseded,
 )
-from wallet.domain.recording import Recorded
+from wallet.domain.recording import Recorded, identity_id
 from wallet.repository.frozen import read_verdicts
 from wallet.repository.payers import Driver
 
 _RECORDED = """
-SELECT o.id, o.origin, o.kind, o.key, o.digest, o.code, o.amount_tiyn, o.hold_id
-FROM operations o JOIN unnest($1::text[], $2::text[], $3::text[]) AS wanted(origin, kind, key)
-    USING (key, kind, origin)
+SELECT o.id, o.identity, o.kind, o.digest, o.code, o.amount_tiyn,
+    CASE WHEN o.kind = 'hold' THEN coalesce(r.hold_id, o.id) END AS hold_id
+FROM operations o LEFT JOIN repeated_holds r ON r.operation_id = o.id
+WHERE o.identity = ANY($1::uuid[])
 """
 _SHARES = """
 SELECT l.hold_id, f.program_id, f.id AS fund_id, l.amount_tiyn
@@ -45,14 +46,12 @@ FROM charges WHERE operation_id = ANY($1::uuid[])
 
 async def read_recorded(driver: Driver, commands: Sequence[Command]) -> dict[Identity, Recorded]:
     """Those of the commands that were decided before."""
-    columns = zip(*(command.identity for command in commands), strict=True)
-    rows = await driver.fetch(_RECORDED, *(list(column) for column in columns))
+    asked = {identity_id(command.identity): command.identity for command in commands}
+    rows = await driver.fetch(_RECORDED, list(asked))
     shares = await _read_shares(driver, {row["hold_id"] for row in rows} - {None})
     charges = await _read_charges(driver, [row["id"] for row in rows if row["kind"] == "charge"])
     return {
-        Identity(row["origin"], row["kind"], row["key"]): Recorded(
-            row["digest"], _result(row, shares.get(row["hold_id"], ()), charges)
-        )
+        asked[row["identity"]]: Recorded(row["digest"], _result(row, shares.get(row["hold_id"], ()), charges))
         for row in rows
     }
 

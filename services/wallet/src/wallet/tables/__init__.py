@@ -16,6 +16,7 @@ from wallet.tables.ledger import (
     holds,
     operations,
     postings,
+    repeated_holds,
     wallets,
 )
 from wallet.tables.payouts import bank_reports, payees, payout_runs, payouts
@@ -60,6 +61,7 @@ __all__ = [
     "program_rules",
     "programs",
     "recoveries",
+    "repeated_holds",
     "signed_revisions",
     "wallets",
 ]

@@ -5,6 +5,10 @@ from sqlalchemy.dialects.postgresql import JSONB
 
 from wallet.tables.schema import FUND_SHIFT, metadata, tiyn
 
+SUMMARIZED = {"pages_per_range": "16", "autosummarize": "on"}
+"""Rows come in the order of their batches, and nearly in that of their ids: a summary of each 128 KiB finds
+them as a tree would, and takes no room."""
+
 wallets = sa.Table(
     "wallets",
     metadata,
@@ -72,32 +76,38 @@ operations = sa.Table(
     "operations",
     metadata,
     sa.Column("id", sa.Uuid, primary_key=True),
+    sa.Column("identity", sa.Uuid, nullable=False, unique=True),
+    sa.Column("child_id", sa.Uuid, nullable=True),
     sa.Column("batch_id", sa.BigInteger, nullable=False),
     tiyn("amount_tiyn"),
-    sa.Column("child_id", sa.Uuid, nullable=True),
-    sa.Column("hold_id", sa.Uuid, nullable=True),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
-    sa.Column("origin", sa.Text, nullable=False),
+    sa.Column("digest", sa.BigInteger, nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
-    sa.Column("key", sa.Text, nullable=False),
     sa.Column("code", sa.Text, nullable=True),
-    sa.UniqueConstraint("key", "kind", "origin"),
-    sa.Index("ix_operations_child_id", "child_id", "id", postgresql_where=sa.text("child_id IS NOT NULL")),
+    sa.Index(None, "child_id", postgresql_where=sa.text("child_id IS NOT NULL")),
+    sa.Index(None, "batch_id", postgresql_using="brin", postgresql_with=SUMMARIZED),
+)
+
+repeated_holds = sa.Table(
+    "repeated_holds",
+    metadata,
+    sa.Column("operation_id", sa.Uuid, primary_key=True),
+    sa.Column("hold_id", sa.Uuid, nullable=False),
 )
 
 postings = sa.Table(
     "postings",
     metadata,
-    sa.Column("operation_id", sa.Uuid, primary_key=True),
-    sa.Column("place", sa.SmallInteger, primary_key=True, autoincrement=False),
+    sa.Column("operation_id", sa.Uuid, nullable=False),
     sa.Column("debit_account", sa.BigInteger, nullable=False),
     sa.Column("credit_account", sa.BigInteger, nullable=False),
     tiyn("amount_tiyn"),
+    sa.Column("place", sa.SmallInteger, nullable=False),
     sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
     sa.CheckConstraint("debit_account <> credit_account", name="two_accounts"),
     sa.CheckConstraint(
         f"debit_account >> {FUND_SHIFT} = credit_account >> {FUND_SHIFT}", name="within_one_fund"
     ),
+    sa.Index(None, "operation_id", postgresql_using="brin", postgresql_with=SUMMARIZED),
 )
 
 holds = sa.Table(
