@@ -1,5 +1,5 @@
 """How the ledger is shown to be what it was: pure, so that whoever checks it needs neither us nor a database.
 
-`merkle` and `paths` put leaves into trees and show that a leaf is in one, or that one continues another. What
-does not follow is an `UnprovenError`.
+`merkle` and `paths` put leaves into trees and show that a leaf is in one, or that one continues another;
+`notes` and `checkpoints` sign a tree's root. What does not follow is an `UnprovenError`.
 """
