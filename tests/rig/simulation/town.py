@@ -19,8 +19,8 @@ from wallet.domain.operations import Allot, Allotted, Identity
 from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
 from wallet.repository.programs import FundRow
 from wallet.usecases.funds import deposit
+from wallet.usecases.plans import ChargeRule, EvidenceRule
 from wallet.usecases.post import post
-from wallet.usecases.programs import ChargeRule, EvidenceRule
 
 SPACE = UUID(int=0x51AE)
 REGION = uuid5(SPACE, "region")

@@ -15,7 +15,8 @@ from wallet.repository import programs as rows
 from wallet.repository.programs import FundRow, ProgramRow
 from wallet.usecases import funds, programs
 from wallet.usecases.funds import FundPlan
-from wallet.usecases.programs import Money, ProgramPlan, PublicNames
+from wallet.usecases.plans import Money, PublicNames
+from wallet.usecases.programs import ProgramPlan
 
 router = Router()
 

@@ -23,7 +23,7 @@ from shared.security import Principal
 from shared.texts import LanguageCode, Texts
 from wallet.domain.operations import Declined
 from wallet.usecases import quotes, wallets
-from wallet.usecases.programs import PublicNames
+from wallet.usecases.plans import PublicNames
 
 router = Router()
 

@@ -16,14 +16,9 @@ from shared.security import Principal
 from wallet.domain.operations import Declined, Deposit, Deposited, Identity, Mismatched
 from wallet.repository import programs
 from wallet.repository.programs import FundRow
+from wallet.usecases.plans import Money, Plan, PublicNames
 from wallet.usecases.post import post
-from wallet.usecases.programs import (
-    REPUBLISHED_AT_ONCE,
-    Money,
-    Plan,
-    PublicNames,
-    require_administrator,
-)
+from wallet.usecases.programs import REPUBLISHED_AT_ONCE, require_administrator
 
 
 class FundPlan(Plan):

@@ -13,7 +13,7 @@ from shared.security import Principal
 from wallet.domain.payouts import COOLING, account_trouble
 from wallet.repository import payees
 from wallet.repository.payees import Payee
-from wallet.usecases.programs import Plan, composed
+from wallet.usecases.plans import Plan, composed
 
 Name = Annotated[
     str,

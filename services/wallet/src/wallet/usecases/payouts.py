@@ -22,7 +22,8 @@ from wallet.repository.payout_runs import APPROVED, GIVEN_UP, PROPOSED, DueItem,
 from wallet.repository.payouts import Payout
 from wallet.repository.programs import FundRow
 from wallet.usecases.funds import read_fund
-from wallet.usecases.programs import Plan, require_administrator
+from wallet.usecases.plans import Plan
+from wallet.usecases.programs import require_administrator
 
 IDLE_SECONDS = 0.5
 

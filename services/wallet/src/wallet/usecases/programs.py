@@ -1,94 +1,23 @@
 """Programs come into being by two persons, and are told to the other services."""
 
-import unicodedata
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from shared import clock, outbox
 from shared.approvals import ApprovalKind, Proposal, propose
 from shared.database import Transaction, new_id
 from shared.errors import NotFoundError
 from shared.events.clubs import Names
-from shared.events.envelope import Code
 from shared.events.wallet import ProgramDescribed
 from shared.security import Principal
 from wallet.repository import programs
 from wallet.repository.programs import ProgramRow
+from wallet.usecases.plans import Plan, PublicNames, RulesPlan
 
 REPUBLISHED_AT_ONCE = 100
-
-
-def composed(text: str) -> str:
-    """The one form of a text that can be written in several: é is one letter."""
-    return unicodedata.normalize("NFC", text)
-
-
-Line = Annotated[
-    str,
-    StringConstraints(
-        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\t\n\r\u2028\u2029]+$"
-    ),
-    AfterValidator(composed),
-]
-Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
-DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
-Days = Annotated[int, Field(strict=True, ge=0, le=60)]
-Source = Literal["coach", "guardian", "device"]
-
-
-class Plan(BaseModel):
-    """Something that waits for a second person: unknown fields are an error."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class PublicNames(Plan):
-    """A public name in every language of the system."""
-
-    kk: Line
-    ru: Line
-    en: Line
-
-
-class EvidenceRule(Plan):
-    """Which sources make a lesson count, and until when they may speak. Frozen in each hold."""
-
-    required: Annotated[tuple[Source, ...], Field(max_length=3, description="All of these")] = ("coach",)
-    one_of: Annotated[tuple[Source, ...], Field(max_length=3, description="And one of these")] = (
-        "guardian",
-        "device",
-    )
-    silence_counts_after_days: Annotated[
-        Days | None, Field(description="A guardian's silence is a yes after so many days; null: never")
-    ] = 3
-    corrections_days: Days = 2
-    guardians_days: Days = 3
-    closes_on_day: DayOfMonth = 4
-
-
-class ChargeRule(Plan):
-    """How counted lessons become money, and when it is due. Frozen in each hold."""
-
-    formula: Literal["counted_over_planned"] = "counted_over_planned"
-    excused_is_paid: bool = False
-    sign_until_day: DayOfMonth = 10
-    due_on_day: DayOfMonth = 18
-
-
-class RulesPlan(Plan):
-    """The rules of a program from a day on."""
-
-    directions: Annotated[tuple[Code, ...], Field(max_length=100, description="Empty: every direction")] = ()
-    monthly_rate_tiyn: Annotated[Money, Field(examples=[1_875_000])]
-    clubs_per_child_max: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
-    asks_from_day: DayOfMonth = 20
-    grace_ends_on_day: DayOfMonth = 10
-    declined_percent_max: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
-    evidence: EvidenceRule = EvidenceRule()
-    charge: ChargeRule = ChargeRule()
 
 
 class ProgramPlan(Plan):

@@ -19,7 +19,7 @@ from wallet.api.traces.orders import (
     TracedOrderView,
 )
 from wallet.usecases import traces
-from wallet.usecases.programs import PublicNames
+from wallet.usecases.plans import PublicNames
 from wallet.usecases.traces import Link
 
 router = Router()

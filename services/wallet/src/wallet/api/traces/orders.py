@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from wallet.usecases.programs import PublicNames
+from wallet.usecases.plans import PublicNames
 
 
 class ApprovedView(BaseModel):

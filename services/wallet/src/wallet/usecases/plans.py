@@ -1,0 +1,78 @@
+"""What people may propose of programs and funds, and in which form: unknown fields are an error."""
+
+import unicodedata
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from shared.events.envelope import Code
+
+
+def composed(text: str) -> str:
+    """The one form of a text that can be written in several: é is one letter."""
+    return unicodedata.normalize("NFC", text)
+
+
+Line = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\t\n\r\u2028\u2029]+$"
+    ),
+    AfterValidator(composed),
+]
+Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
+DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
+Days = Annotated[int, Field(strict=True, ge=0, le=60)]
+Source = Literal["coach", "guardian", "device"]
+
+
+class Plan(BaseModel):
+    """Something that waits for a second person: unknown fields are an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class PublicNames(Plan):
+    """A public name in every language of the system."""
+
+    kk: Line
+    ru: Line
+    en: Line
+
+
+class EvidenceRule(Plan):
+    """Which sources make a lesson count, and until when they may speak. Frozen in each hold."""
+
+    required: Annotated[tuple[Source, ...], Field(max_length=3, description="All of these")] = ("coach",)
+    one_of: Annotated[tuple[Source, ...], Field(max_length=3, description="And one of these")] = (
+        "guardian",
+        "device",
+    )
+    silence_counts_after_days: Annotated[
+        Days | None, Field(description="A guardian's silence is a yes after so many days; null: never")
+    ] = 3
+    corrections_days: Days = 2
+    guardians_days: Days = 3
+    closes_on_day: DayOfMonth = 4
+
+
+class ChargeRule(Plan):
+    """How counted lessons become money, and when it is due. Frozen in each hold."""
+
+    formula: Literal["counted_over_planned"] = "counted_over_planned"
+    excused_is_paid: bool = False
+    sign_until_day: DayOfMonth = 10
+    due_on_day: DayOfMonth = 18
+
+
+class RulesPlan(Plan):
+    """The rules of a program from a day on."""
+
+    directions: Annotated[tuple[Code, ...], Field(max_length=100, description="Empty: every direction")] = ()
+    monthly_rate_tiyn: Annotated[Money, Field(examples=[1_875_000])]
+    clubs_per_child_max: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
+    asks_from_day: DayOfMonth = 20
+    grace_ends_on_day: DayOfMonth = 10
+    declined_percent_max: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
+    evidence: EvidenceRule = EvidenceRule()
+    charge: ChargeRule = ChargeRule()
