@@ -53,6 +53,30 @@ async def test_a_program_exists_once_a_second_person_approves(api: ServedApi, wo
     assert program["evidence"]["silence_counts_after_days"] == 3
 
 
+async def test_new_rules_are_approved_by_a_second_person_and_read_back_with_all_versions(
+    api: ServedApi, world: World
+) -> None:
+    one, other = await administrators(api, world)
+    path = f"/v1/programs/{world.program_id}"
+    body = {"valid_from": "2026-11-01", "rules": {"monthly_rate_tiyn": 1}}
+    async with signed_in(api.url, api.issuer, one) as client:
+        mid_month = await client.post(f"{path}/rules", json=body | {"valid_from": "2026-11-02"})
+        assert code_of(mid_month) == (422, "content_invalid")
+        today = await client.post(f"{path}/rules", json=body | {"valid_from": "2026-09-01"})
+        assert code_of(today) == (409, "valid_from_passed")
+        proposal = await client.post(f"{path}/rules", json=body)
+        assert (proposal.status_code, proposal.json()["kind"]) == (202, "program_rules")
+    async with signed_in(api.url, api.issuer, other) as client:
+        approval = await client.post(f"/v1/approvals/{proposal.json()['id']}/approve")
+        assert approval.json()["made_id"] == str(world.program_id)
+        program = (await client.get(path)).json()
+    assert (program["rules_version"], program["monthly_rate_tiyn"]) == (1, PRICE)
+    assert [(one["version"], one["valid_from"], one["monthly_rate_tiyn"]) for one in program["versions"]] == [
+        (1, "2026-09-01", PRICE),
+        (2, "2026-11-01", 1),
+    ]
+
+
 async def test_only_administrators_of_the_region_propose_and_deposit(api: ServedApi, world: World) -> None:
     stranger = new_id()
     await api.grant(stranger, "administrator", "region", new_id())

@@ -25,6 +25,7 @@ PROGRAM = {
     "ends_on": "2027-05-31",
     "rules": {"monthly_rate_tiyn": 1_000_000},
 }
+RULES = {"valid_from": "2027-01-01", "rules": {"monthly_rate_tiyn": 1_000_000}}
 FUND = {
     "program_id": "=program",
     "region_id": "$region",
@@ -54,6 +55,7 @@ CASES: dict[str, Case] = {
     "POST /v1/programs": Case({"administrator": own(202)}, body=PROGRAM),
     "GET /v1/programs": Case(others=listed_of_any(), lists="program"),
     "GET /v1/programs/{program_id}": public(),
+    "POST /v1/programs/{program_id}/rules": Case({"administrator": own(202)}, body=RULES),
     "POST /v1/funds": Case({"administrator": own(202)}, body=FUND),
     "GET /v1/funds": Case(others=listed_of_any(), lists="fund"),
     "GET /v1/funds/{fund_id}": public(),

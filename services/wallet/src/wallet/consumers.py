@@ -1,6 +1,7 @@
 """What the wallet does about events: translates them for `usecases` and the projections, nothing else."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import cast
 from uuid import UUID
 
@@ -20,7 +21,7 @@ from shared.events.enrollment import (
 from shared.events.envelope import Envelope
 from shared.security import Grant, describe_grant, describe_guardians, follow_grant
 from wallet.repository import projections
-from wallet.usecases import charging, enrollments
+from wallet.usecases import charging, enrollments, rules
 
 router = EventRouter()
 
@@ -136,3 +137,9 @@ async def on_group_month_planned(tx: Transaction, envelope: Envelope) -> None:
             "lessons": [{"lesson_id": str(one.lesson_id), "on": one.on.isoformat()} for one in event.lessons],
         },
     )
+
+
+@router.on_deadline(rules.RULES_BEGIN)
+async def on_rules_begin(tx: Transaction, program_id: UUID, due_at: datetime) -> None:
+    """Another version of a program's rules is in force."""
+    await rules.begin_rules(tx, program_id, due_at)

@@ -9,6 +9,7 @@ from wallet.usecases.funds import FUND, republish_funds
 from wallet.usecases.payees import PAYEE
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_runs
 from wallet.usecases.programs import PROGRAM, republish_programs
+from wallet.usecases.rules import RULES
 from wallet.usecases.runs import fund_children
 
 service = Service(
@@ -16,7 +17,7 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
-    approvals=(PROGRAM, FUND, PAYEE, PAYOUT_RUN),
+    approvals=(PROGRAM, RULES, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
     jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements, jobs.show_money),

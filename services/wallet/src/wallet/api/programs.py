@@ -9,14 +9,15 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from shared import clock
 from shared.approvals import Proposal
-from shared.errors import NotFoundError
 from shared.http import Body, Listing, PageQuery, Router, Signed, Tx
 from wallet.repository import programs as rows
 from wallet.repository.programs import FundRow, ProgramRow
-from wallet.usecases import funds, programs
+from wallet.repository.rules import list_versions
+from wallet.usecases import funds, programs, rules
 from wallet.usecases.funds import FundPlan
 from wallet.usecases.plans import Money, PublicNames
 from wallet.usecases.programs import ProgramPlan
+from wallet.usecases.rules import NewRules
 
 router = Router()
 
@@ -35,10 +36,30 @@ class ProposalView(BaseModel):
         return cls(id=proposal.id, kind=proposal.kind, state=proposal.state, version=proposal.version)
 
 
-class ProgramView(BaseModel):
-    """A program, with the rules in force."""
+class RulesFields(BaseModel):
+    """What a version of the rules says."""
 
     model_config = ConfigDict(from_attributes=True)
+
+    directions: list[str]
+    monthly_rate_tiyn: Annotated[int, Field(examples=[1_875_000])]
+    clubs_per_child_max: int
+    asks_from_day: int
+    grace_ends_on_day: int
+    declined_percent_max: int
+    evidence: dict[str, Any]
+    charge: dict[str, Any]
+
+
+class RulesVersionView(RulesFields):
+    """The rules of a program from a day on, until the next version."""
+
+    version: int
+    valid_from: date
+
+
+class ProgramView(RulesFields):
+    """A program, with the rules in force."""
 
     id: UUID
     version: int
@@ -48,14 +69,12 @@ class ProgramView(BaseModel):
     starts_on: date
     ends_on: date
     rules_version: int
-    directions: list[str]
-    monthly_rate_tiyn: Annotated[int, Field(examples=[1_875_000])]
-    clubs_per_child_max: int
-    asks_from_day: int
-    grace_ends_on_day: int
-    declined_percent_max: int
-    evidence: dict[str, Any]
-    charge: dict[str, Any]
+
+
+class WholeProgramView(ProgramView):
+    """A program, with the rules in force and all versions of them, past and to come."""
+
+    versions: list[RulesVersionView]
 
 
 class FundView(BaseModel):
@@ -107,12 +126,17 @@ async def list_programs(tx: Tx, _: Signed, page: PageQuery) -> Listing[ProgramVi
 
 
 @router.get("/v1/programs/{program_id}", tags=["programs"])
-async def get_program(program_id: UUID, tx: Tx, _: Signed) -> ProgramView:
-    """A program, with the rules in force."""
-    found = await rows.find_program(tx, program_id, clock.civil_date(tx.now))
-    if found is None:
-        raise NotFoundError
-    return ProgramView.model_validate(found)
+async def get_program(program_id: UUID, tx: Tx, _: Signed) -> WholeProgramView:
+    """A program, with the rules in force and all versions of them."""
+    program = ProgramView.model_validate(await programs.read_program(tx, program_id))
+    versions = [RulesVersionView.model_validate(dict(row)) for row in await list_versions(tx, program_id)]
+    return WholeProgramView(**program.model_dump(), versions=versions)
+
+
+@router.post("/v1/programs/{program_id}/rules", status_code=202, tags=["programs"])
+async def propose_rules(program_id: UUID, body: NewRules, tx: Tx, principal: Signed) -> ProposalView:
+    """Propose the rules from a later month on. They count once another administrator approves."""
+    return ProposalView.of(await rules.propose_rules(tx, principal, program_id, body))
 
 
 @router.post("/v1/funds", status_code=202, tags=["funds"])

@@ -55,10 +55,21 @@ class FundRow:
     returned_tiyn: int = 0
 
 
-async def insert_program(tx: Transaction, program: Mapping[str, Any], rules: Mapping[str, Any]) -> None:
-    """A program with the first version of its rules."""
+async def insert_program(tx: Transaction, program: Mapping[str, Any]) -> None:
+    """A program; its rules follow in the same transaction."""
     await tx.execute(sa.insert(programs).values(program))
-    await tx.execute(sa.insert(program_rules).values(program_id=program["id"], version=1, **rules))
+
+
+async def lock_program(tx: Transaction, program_id: UUID) -> None:
+    """Versions of its rules, and what is told of it, come one after the other."""
+    locked = sa.select(programs.c.id).where(programs.c.id == program_id)
+    await tx.execute(locked.with_for_update(key_share=True))
+
+
+async def count_up(tx: Transaction, program_id: UUID) -> None:
+    """Something that is told of it has changed."""
+    counted = sa.update(programs).where(programs.c.id == program_id)
+    await tx.execute(counted.values(version=programs.c.version + 1))
 
 
 async def insert_fund(tx: Transaction, fund: Mapping[str, Any]) -> None:

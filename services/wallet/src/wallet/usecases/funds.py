@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, model_validator
 
-from shared import audit, clock, outbox
+from shared import audit, outbox
 from shared.approvals import ApprovalKind, Proposal, propose
 from shared.database import Transaction, new_id
 from shared.errors import ConflictError, InvalidError, NotFoundError
@@ -18,7 +18,7 @@ from wallet.repository import programs
 from wallet.repository.programs import FundRow
 from wallet.usecases.plans import Money, Plan, PublicNames
 from wallet.usecases.post import post
-from wallet.usecases.programs import REPUBLISHED_AT_ONCE, require_administrator
+from wallet.usecases.programs import REPUBLISHED_AT_ONCE, read_program, require_administrator
 
 
 class FundPlan(Plan):
@@ -53,9 +53,7 @@ async def propose_fund(tx: Transaction, principal: Principal, plan: FundPlan) ->
 
 
 async def _check_program(tx: Transaction, plan: FundPlan) -> None:
-    program = await programs.find_program(tx, plan.program_id, clock.civil_date(tx.now))
-    if program is None:
-        raise NotFoundError
+    program = await read_program(tx, plan.program_id)
     if plan.last_capture_on < program.starts_on:
         raise InvalidError("fund_ends_before_program")
 

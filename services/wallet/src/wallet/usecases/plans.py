@@ -1,6 +1,7 @@
 """What people may propose of programs and funds, and in which form: unknown fields are an error."""
 
 import unicodedata
+from datetime import date
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -23,6 +24,16 @@ Line = Annotated[
 Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
 DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
 Days = Annotated[int, Field(strict=True, ge=0, le=60)]
+
+
+def _first_of_a_month(day: date) -> date:
+    if day.day != 1:
+        raise ValueError("not the first day of a month")
+    return day
+
+
+MonthStart = Annotated[date, AfterValidator(_first_of_a_month), Field(description="First day of a month")]
+"""So that no month is priced by two values."""
 Source = Literal["coach", "guardian", "device"]
 
 

@@ -13,7 +13,7 @@ from shared.errors import NotFoundError
 from shared.events.clubs import Names
 from shared.events.wallet import ProgramDescribed
 from shared.security import Principal
-from wallet.repository import programs
+from wallet.repository import programs, rules
 from wallet.repository.programs import ProgramRow
 from wallet.usecases.plans import Plan, PublicNames, RulesPlan
 
@@ -50,9 +50,16 @@ def require_administrator(principal: Principal, *scopes: UUID) -> None:
         raise NotFoundError
 
 
+async def read_program(tx: Transaction, program_id: UUID) -> ProgramRow:
+    """The program, with the rules that are in force today."""
+    found = await programs.find_program(tx, program_id, clock.civil_date(tx.now))
+    if found is None:
+        raise NotFoundError
+    return found
+
+
 async def _create_program(tx: Transaction, _: Proposal, plan: ProgramPlan) -> UUID:
     program_id = new_id()
-    rules = plan.rules.model_dump(mode="json")
     await programs.insert_program(
         tx,
         {
@@ -64,12 +71,9 @@ async def _create_program(tx: Transaction, _: Proposal, plan: ProgramPlan) -> UU
             "starts_on": plan.starts_on,
             "ends_on": plan.ends_on,
         },
-        {"valid_from": plan.starts_on, **rules},
     )
-    row = await programs.find_program(tx, program_id, clock.civil_date(tx.now))
-    if row is None:
-        raise AssertionError
-    outbox.publish(tx, _described(row))
+    await rules.insert_version(tx, program_id, plan.starts_on, plan.rules.model_dump(mode="json"))
+    outbox.publish(tx, described(await read_program(tx, program_id)))
     return program_id
 
 
@@ -80,11 +84,12 @@ async def republish_programs(tx: Transaction, after: UUID | None) -> UUID | None
     """Tell a page of programs again; the last one's id, None at the end."""
     rows = await programs.list_programs(tx, clock.civil_date(tx.now), after=after, limit=REPUBLISHED_AT_ONCE)
     for row in rows:
-        outbox.publish(tx, _described(row))
+        outbox.publish(tx, described(row))
     return rows[-1].id if rows else None
 
 
-def _described(row: ProgramRow) -> ProgramDescribed:
+def described(row: ProgramRow) -> ProgramDescribed:
+    """What the other services need to know of it, by the rules in force."""
     return ProgramDescribed(
         program_id=row.id,
         version=row.version,
