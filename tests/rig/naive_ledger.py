@@ -37,7 +37,7 @@ from wallet.domain.operations import (
     Superseded,
     Unready,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
+from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules
 
 A, B, UNKNOWN = UUID(int=0xA), UUID(int=0xB), UUID(int=0xF)
 A_AHEAD, A_DRAW, A_SHORT, B_DRAW = (UUID(int=0xA0 + n) for n in range(4))
@@ -56,8 +56,13 @@ def provider_of(enrollment_id: UUID) -> UUID:
     return PROVIDERS[enrollment_id.int % 2]
 
 
-def rules(version: int, valid_from: date, directions: set[str], rate: int, clubs: int) -> Rules:
-    return Rules(version, valid_from, frozenset(directions), rate, clubs, EVIDENCE, CHARGE)
+MRP = [Mrp(date(2026, 1, 1), 100), Mrp(date(2026, 12, 1), 101)]
+
+
+def rules(
+    version: int, valid_from: date, directions: set[str], rate: int | None, clubs: int, **more: int
+) -> Rules:
+    return Rules(version, valid_from, frozenset(directions), rate, clubs, EVIDENCE, CHARGE, **more)
 
 
 PROGRAMS = {
@@ -71,7 +76,13 @@ PROGRAMS = {
             rules(2, date(2026, 10, 1), {"robotics", "music", "chess"}, 90, 1),
         ),
     ),
-    B: Program(B, 2, date(2026, 9, 10), LAST, (rules(1, date(2026, 9, 10), set(), 150, 3),)),
+    B: Program(
+        B,
+        2,
+        date(2026, 9, 10),
+        LAST,
+        (rules(1, date(2026, 9, 10), set(), None, 3, monthly_rate_mrp_thousandths=1_500),),
+    ),
 }
 FUNDS = {
     A_AHEAD: Fund(A_AHEAD, A, Mode.AHEAD, 3_000, LAST),
@@ -255,7 +266,11 @@ class Naive:
             and (hold["child"], hold["month"]) == (command.child_id, command.month)
             and program.id in {layer[2] for layer in hold["first"]}
         ]
-        excess = command.price_tiyn - in_force.monthly_rate_tiyn * one.coefficient_percent // 100
+        rate = in_force.monthly_rate_tiyn
+        if in_force.monthly_rate_mrp_thousandths:
+            mrp = [value for day, value in MRP if day <= days[0]][-1]
+            rate = mrp * in_force.monthly_rate_mrp_thousandths // 1000
+        excess = command.price_tiyn - (rate or 0) * one.coefficient_percent // 100
         if in_force.directions and command.direction not in in_force.directions:
             return 2, -amount, "direction_not_paid"
         if len(others) >= in_force.clubs_per_child_max:

@@ -17,6 +17,7 @@ from rig.naive_ledger import (
     ENTITLEMENTS,
     FIRST,
     FUNDS,
+    MRP,
     PROGRAMS,
     PROVIDERS,
     Naive,
@@ -72,6 +73,7 @@ class Store:
             programs=PROGRAMS,
             funds=FUNDS,
             entitlements=ENTITLEMENTS,
+            mrp=MRP,
             balances=self.balances,
             holds=list(self.holds.values()),
             terms=self.terms,
@@ -394,7 +396,7 @@ async def lay_foundations(edge: Edge) -> None:
             )
             for version in program.rules:
                 await driver.execute(
-                    "INSERT INTO program_rules VALUES ($1, $2, $3, $4, $5, $6, 20, 10, 20, $7, $8)",
+                    "INSERT INTO program_rules VALUES ($1, $2, $3, $4, $5, $6, 20, 10, 20, $7, $8, $9)",
                     program.id,
                     version.version,
                     version.valid_from,
@@ -403,7 +405,9 @@ async def lay_foundations(edge: Edge) -> None:
                     version.clubs_per_child_max,
                     json.dumps(version.evidence),
                     json.dumps(version.charge),
+                    version.monthly_rate_mrp_thousandths,
                 )
+        await driver.executemany("INSERT INTO mrp VALUES ($1, $2)", MRP)
         for fund in FUNDS.values():
             monthly = 100 if fund.mode is Mode.AHEAD else None
             await driver.execute(

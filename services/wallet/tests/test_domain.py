@@ -25,13 +25,14 @@ from wallet.domain.operations import (
     Released,
     Result,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules, months_to_allot
+from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules, months_to_allot, mrp_on
 from wallet.domain.recording import digest, identity_id
 from wallet.domain.snapshot import Snapshot
 
 CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
 FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
 RULES = Rules(1, FIRST, frozenset({"robotics"}), 1000, 2, {"required": ["coach"]}, {"formula": "x"})
+MRP = (Mrp(date(2026, 10, 12), 2000), Mrp(date(2026, 1, 1), 1003))
 ALLOTMENT = Account(Kind.ALLOTMENT, AHEAD, CHILD, EXPIRES)
 LESSONS = tuple(Lesson(UUID(int=day), date(2026, 10, day)) for day in (5, 12, 19))
 
@@ -46,6 +47,7 @@ def snapshot(*, ahead: int = 0, drawn: int = 0, program: Program | None = None) 
             DRAWN: Fund(DRAWN, PROGRAM, Mode.ON_HOLD, 10_000, LAST),
         },
         entitlements={CHILD: [Entitlement(PROGRAM, FIRST, LAST, 100)]},
+        mrp=MRP,
         balances={ALLOTMENT: Balance(credited=ahead), Account(Kind.FUND, DRAWN): Balance(credited=drawn)},
         holds=(),
         terms={},
@@ -231,6 +233,29 @@ def test_every_refusal_has_a_text_of_its_own_in_each_language(msgid: str) -> Non
     told = {Texts.of("wallet").translate(language, msgid, missing_tiyn=5) for language in LANGUAGES}
     assert len(told) == len(LANGUAGES)
     assert msgid not in told
+
+
+@pytest.mark.parametrize(
+    ("thousandths", "price", "covers_from", "missing"),
+    [
+        (1500, 1504, date(2026, 10, 1), 0),  # 1003 × 1.5, rounded down
+        (1500, 1505, date(2026, 10, 1), 1),
+        (1500, 1505, date(2026, 10, 11), 0),  # the first lesson that is paid is of the day of the new value
+        (1500, 3001, date(2026, 10, 12), 1),
+    ],
+)
+def test_a_rate_in_mrp_is_that_of_the_day_of_the_first_lesson_that_is_paid(
+    thousandths: int, price: int, covers_from: date, missing: int
+) -> None:
+    rules = replace(RULES, monthly_rate_tiyn=None, monthly_rate_mrp_thousandths=thousandths)
+    before = snapshot(ahead=5000, program=Program(PROGRAM, 1, FIRST, LAST, (rules,)))
+    (result,) = decide(before, [hold(price_tiyn=price, covers_from=covers_from)], FIRST).results
+    assert result == Declined("price_above_rate", missing) if missing else isinstance(result, Held)
+
+
+def test_before_the_first_known_mrp_nothing_is_paid_by_it() -> None:
+    assert mrp_on(date(2025, 12, 31), MRP) == 0
+    assert [mrp_on(date(2026, 10, day), MRP) for day in (11, 12)] == [1003, 2000]
 
 
 @pytest.mark.parametrize(

@@ -39,10 +39,6 @@ async def approve(world: World, proposal: Proposal) -> UUID | None:
         return (await Approvals([RULES]).approve(tx, world.people[1], proposal.id)).made_id
 
 
-async def change(world: World, wanted: NewRules) -> None:
-    assert await approve(world, await proposed(world, wanted)) == world.program_id
-
-
 async def versions(world: World) -> list[tuple[int, str]]:
     async with world.edge.transaction() as tx:
         rows = await list_versions(tx, world.program_id)
@@ -66,7 +62,7 @@ async def test_a_second_person_makes_the_next_version_and_it_waits_for_its_day(
 ) -> None:
     proposal = await proposed(world, new_rules(monthly_rate_tiyn=PRICE + 1))
     assert await versions(world) == [(1, "2026-09-01")]
-    await approve(world, proposal)
+    assert await approve(world, proposal) == world.program_id
     assert await versions(world) == [(1, "2026-09-01"), (2, NOVEMBER)]
     eve = await come(world, database, service, "2026-10-31")
     assert (eve.rules_version, eve.monthly_rate_tiyn) == (1, PRICE)
@@ -103,7 +99,7 @@ async def test_two_versions_never_begin_on_the_same_day_but_in_any_order(world: 
     await approve(world, first)
     with pytest.raises(ConflictError, match="valid_from_taken"):
         await approve(world, second)
-    await change(world, new_rules("2026-10-01"))
+    await world.change_rules(new_rules("2026-10-01"))
     assert await versions(world) == [(1, "2026-09-01"), (3, "2026-10-01"), (2, NOVEMBER)]
 
 
@@ -137,9 +133,11 @@ async def test_a_program_is_told_again_on_the_day_on_which_what_others_know_of_i
     *, world: World, edge: Edge, database: Database, service: Service
 ) -> None:
     same = {"directions": ["robotics", "music"]}
-    await change(world, new_rules("2026-10-01", **same, monthly_rate_tiyn=1))  # the rate is nobody else's
-    await change(world, new_rules("2026-11-01", **same, asks_from_day=15))
-    await change(world, new_rules("2026-12-01", directions=["chess"], asks_from_day=15))
+    await world.change_rules(
+        new_rules("2026-10-01", **same, monthly_rate_tiyn=1)
+    )  # the rate is nobody else's
+    await world.change_rules(new_rules("2026-11-01", **same, asks_from_day=15))
+    await world.change_rules(new_rules("2026-12-01", directions=["chess"], asks_from_day=15))
     assert [event.version for event in await told(edge)] == [1]
     for day in ("2026-10-01", "2026-10-31", "2026-11-01", "2026-11-02", "2027-01-05", "2027-01-06"):
         await come(world, database, service, day)
@@ -157,7 +155,7 @@ async def test_what_is_held_keeps_its_version_and_the_next_months_get_the_new_on
     await world.pay_in(world.on_hold, 10 * PRICE)
     early = asked(child_id, enrollment_id, month="2026-11")
     await deliver(world.entitled(child_id), early)
-    await change(world, new_rules(directions=["robotics"]))
+    await world.change_rules(new_rules(directions=["robotics"]))
     await deliver(early, *(asked(child_id, enrollment_id, month=month) for month in ("2026-10", "2026-12")))
     held = [event.month for event in await published(edge) if isinstance(event, FundsHeld)]
     assert held == ["2026-11", "2026-11", "2026-10", "2026-12"]  # asked again, it stays what it was

@@ -8,6 +8,7 @@ from access.cases import (
     ByRole,
     Case,
     always,
+    for_everyone,
     listed,
     listed_of_any,
     own,
@@ -26,6 +27,7 @@ PROGRAM = {
     "rules": {"monthly_rate_tiyn": 1_000_000},
 }
 RULES = {"valid_from": "2027-01-01", "rules": {"monthly_rate_tiyn": 1_000_000}}
+MRP = {"valid_from": "2027-01-01", "amount_tiyn": 460_000}
 FUND = {
     "program_id": "=program",
     "region_id": "$region",
@@ -56,6 +58,8 @@ CASES: dict[str, Case] = {
     "GET /v1/programs": Case(others=listed_of_any(), lists="program"),
     "GET /v1/programs/{program_id}": public(),
     "POST /v1/programs/{program_id}/rules": Case({"administrator": own(202)}, body=RULES),
+    "GET /v1/mrp": for_everyone(),
+    "POST /v1/mrp": Case({"administrator": always(202)}, body=MRP),
     "POST /v1/funds": Case({"administrator": own(202)}, body=FUND),
     "GET /v1/funds": Case(others=listed_of_any(), lists="fund"),
     "GET /v1/funds/{fund_id}": public(),

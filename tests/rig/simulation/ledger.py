@@ -51,6 +51,7 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         programs=store.rows("programs"),
         funds=store.rows("funds"),
         entitlements={child: entitlements.get(child, ()) for child in children},
+        mrp=(),
         balances={
             account: Balance(*sums)
             for account, sums in store.rows("accounts").items()

@@ -6,6 +6,7 @@ from wallet.bank import ask_bank, read_statements, submit_payouts
 from wallet.repository.audits import AUDITS
 from wallet.settings import WalletSettings
 from wallet.usecases.funds import FUND, republish_funds
+from wallet.usecases.mrp import MRP
 from wallet.usecases.payees import PAYEE
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_runs
 from wallet.usecases.programs import PROGRAM, republish_programs
@@ -17,7 +18,7 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
-    approvals=(PROGRAM, RULES, FUND, PAYEE, PAYOUT_RUN),
+    approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
     jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements, jobs.show_money),

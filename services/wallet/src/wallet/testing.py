@@ -15,6 +15,7 @@ from shared.events.enrollment import EntitlementDescribed, FundingRequested, Pla
 from shared.security import Grant, Principal
 from wallet.usecases.funds import FUND, FundPlan, deposit, propose_fund
 from wallet.usecases.programs import PROGRAM, ProgramPlan, propose_program
+from wallet.usecases.rules import RULES, NewRules, propose_rules
 
 NAME = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
 PRICE = 1_875_000
@@ -75,6 +76,14 @@ class World:
         if executed.made_id is None:
             raise AssertionError
         return executed.made_id
+
+    async def change_rules(self, wanted: NewRules) -> None:
+        """Two persons make the next version of the program's rules."""
+        one, other = self.people
+        async with self.edge.transaction() as tx:
+            proposal = await propose_rules(tx, one, self.program_id, wanted)
+        async with self.edge.transaction() as tx:
+            await Approvals([RULES]).approve(tx, other, proposal.id)
 
     async def pay_in(self, fund_id: UUID, amount: int) -> None:
         """The funder's money arrives."""

@@ -42,7 +42,12 @@ class RulesFields(BaseModel):
     model_config = ConfigDict(from_attributes=True)
 
     directions: list[str]
-    monthly_rate_tiyn: Annotated[int, Field(examples=[1_875_000])]
+    monthly_rate_tiyn: Annotated[
+        int | None, Field(examples=[1_875_000], description="Null if the rate is counted in MRP")
+    ]
+    monthly_rate_mrp_thousandths: Annotated[
+        int | None, Field(description="The rate in thousandths of the MRP of the day of the first lesson")
+    ]
     clubs_per_child_max: int
     asks_from_day: int
     grace_ends_on_day: int

@@ -137,7 +137,8 @@ def _judge(books: Books, need: Need, entitlement: Entitlement) -> Payer | Declin
     )
     if clubs >= rules.clubs_per_child_max:
         return Declined("clubs_limit_reached", need.amount_tiyn)
-    ceiling = rules.monthly_rate_tiyn * entitlement.coefficient_percent // 100
+    rate = rules.rate_on(need.first, books.snapshot.mrp)
+    ceiling = rate * entitlement.coefficient_percent // 100
     if command.price_tiyn > ceiling:
         return Declined("price_above_rate", command.price_tiyn - ceiling)
     return Payer(program, rules)

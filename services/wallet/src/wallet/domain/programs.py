@@ -1,10 +1,10 @@
 """Programs with their effective-dated rules, the funds behind them, and which child they pay for."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 
@@ -17,6 +17,13 @@ class Mode(StrEnum):
     """Drawn from the fund at the moment of the hold, and back to it on release."""
 
 
+class Mrp(NamedTuple):
+    """The monthly calculation index (АЕК, МРП) from a day on: in it the law counts norms."""
+
+    valid_from: date
+    amount_tiyn: int
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """The rules of a program from a day on, until the next version."""
@@ -25,12 +32,26 @@ class Rules:
     valid_from: date
     directions: frozenset[str]
     """Empty: every direction."""
-    monthly_rate_tiyn: int
+    monthly_rate_tiyn: int | None
+    """What is paid for a month at most; None if it is counted in MRP."""
     clubs_per_child_max: int
     evidence: Mapping[str, Any]
     """Which sources make a lesson count, and until when they may speak. Frozen in each hold."""
     charge: Mapping[str, Any]
     """How counted lessons become money. Frozen in each hold."""
+    monthly_rate_mrp_thousandths: int | None = None
+    """What is paid for a month at most, in thousandths of the MRP of the day; None if it is an amount."""
+
+    def rate_on(self, day: date, mrp: Iterable[Mrp]) -> int:
+        """What is paid at most for a month whose first lesson is on that day, rounded down to whole tiyn."""
+        if self.monthly_rate_mrp_thousandths is None:
+            return self.monthly_rate_tiyn or 0
+        return mrp_on(day, mrp) * self.monthly_rate_mrp_thousandths // 1000
+
+
+def mrp_on(day: date, mrp: Iterable[Mrp]) -> int:
+    """The MRP of a civil day; 0 before the first one that is known."""
+    return max((one for one in mrp if one.valid_from <= day), default=Mrp(day, 0)).amount_tiyn
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from wallet.domain.accounts import Account, Balance
 from wallet.domain.holds import Hold, Terms
 from wallet.domain.items import Item
 from wallet.domain.operations import Identity
-from wallet.domain.programs import Entitlement, Fund, Program
+from wallet.domain.programs import Entitlement, Fund, Mrp, Program
 from wallet.domain.recording import Recorded
 
 
@@ -51,6 +51,8 @@ class Snapshot:
     funds: Mapping[UUID, Fund]
     entitlements: Mapping[UUID, Sequence[Entitlement]]
     """By child."""
+    mrp: Sequence[Mrp]
+    """Of all days; empty if no program counts in it."""
     balances: Mapping[Account, Balance]
     holds: Sequence[Hold]
     """The open ones of all the batch's children, and closed ones out of which a month may be given back."""

@@ -7,7 +7,7 @@ from uuid import UUID
 
 import asyncpg
 
-from wallet.domain.programs import Entitlement, Fund, Mode, Program, Rules
+from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules
 from wallet.repository.numbers import Numbers
 
 Driver: TypeAlias = "asyncpg.Connection[asyncpg.Record]"  # generic for the type checker only
@@ -22,9 +22,11 @@ WHERE id = ANY($1::uuid[]) OR program_id = ANY($2::uuid[]) OR number = ANY($3::i
 """
 _PROGRAMS = "SELECT id, place, starts_on, ends_on FROM programs WHERE id = ANY($1::uuid[])"
 _RULES = """
-SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, clubs_per_child_max, evidence, charge
+SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, monthly_rate_mrp_thousandths,
+    clubs_per_child_max, evidence, charge
 FROM program_rules WHERE program_id = ANY($1::uuid[])
 """
+_MRP = "SELECT valid_from, amount_tiyn FROM mrp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,7 @@ class Payers:
     programs: dict[UUID, Program]
     funds: dict[UUID, Fund]
     entitlements: dict[UUID, list[Entitlement]]
+    mrp: list[Mrp]
 
 
 async def read_payers(
@@ -56,7 +59,15 @@ async def read_payers(
         funds[row["id"]] = Fund(
             row["id"], row["program_id"], Mode(row["mode"]), row["budget_tiyn"], row["last_capture_on"]
         )
-    return Payers(await read_programs(driver, program_ids), funds, entitlements)
+    programs = await read_programs(driver, program_ids)
+    return Payers(programs, funds, entitlements, await _read_mrp(driver, programs.values()))
+
+
+async def _read_mrp(driver: Driver, programs: Iterable[Program]) -> list[Mrp]:
+    """Of all days, if one of these programs counts in it."""
+    if all(rules.monthly_rate_tiyn is not None for program in programs for rules in program.rules):
+        return []
+    return [Mrp(*row) for row in await driver.fetch(_MRP)]
 
 
 async def read_programs(driver: Driver, program_ids: Iterable[UUID]) -> dict[UUID, Program]:
@@ -79,6 +90,7 @@ def _rules(row: asyncpg.Record) -> Rules:
         valid_from=row["valid_from"],
         directions=frozenset(row["directions"]),
         monthly_rate_tiyn=row["monthly_rate_tiyn"],
+        monthly_rate_mrp_thousandths=row["monthly_rate_mrp_thousandths"],
         clubs_per_child_max=row["clubs_per_child_max"],
         evidence=row["evidence"],
         charge=row["charge"],

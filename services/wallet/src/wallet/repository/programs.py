@@ -27,7 +27,8 @@ class ProgramRow:
     ends_on: date
     rules_version: int
     directions: Sequence[str]
-    monthly_rate_tiyn: int
+    monthly_rate_tiyn: int | None
+    monthly_rate_mrp_thousandths: int | None
     clubs_per_child_max: int
     asks_from_day: int
     grace_ends_on_day: int

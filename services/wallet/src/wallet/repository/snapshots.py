@@ -132,6 +132,7 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         programs=payers.programs,
         funds=payers.funds,
         entitlements=payers.entitlements,
+        mrp=payers.mrp,
         balances=balances,
         holds=await read_holds(
             driver,

@@ -26,6 +26,7 @@ from wallet.tables.programs import (
     funds,
     group_months,
     groups,
+    mrp,
     program_rules,
     programs,
 )
@@ -52,6 +53,7 @@ __all__ = [
     "holds",
     "item_entries",
     "metadata",
+    "mrp",
     "operations",
     "payable_items",
     "payees",

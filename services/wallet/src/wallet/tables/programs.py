@@ -25,15 +25,26 @@ program_rules = sa.Table(
     sa.Column("version", sa.Integer, primary_key=True),
     sa.Column("valid_from", sa.Date, nullable=False),
     sa.Column("directions", ARRAY(sa.Text), nullable=False),
-    tiyn("monthly_rate_tiyn"),
+    sa.Column("monthly_rate_tiyn", sa.BigInteger, nullable=True),
     sa.Column("clubs_per_child_max", sa.Integer, nullable=False),
     sa.Column("asks_from_day", sa.Integer, nullable=False),
     sa.Column("grace_ends_on_day", sa.Integer, nullable=False),
     sa.Column("declined_percent_max", sa.Integer, nullable=False),
     sa.Column("evidence", JSONB, nullable=False),
     sa.Column("charge", JSONB, nullable=False),
+    sa.Column("monthly_rate_mrp_thousandths", sa.Integer, nullable=True),
     sa.UniqueConstraint("program_id", "valid_from"),
+    sa.CheckConstraint("num_nonnulls(monthly_rate_tiyn, monthly_rate_mrp_thousandths) = 1", name="one_rate"),
 )
+
+mrp = sa.Table(
+    "mrp",
+    metadata,
+    sa.Column("valid_from", sa.Date, primary_key=True),
+    tiyn("amount_tiyn"),
+    sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
+)
+"""The monthly calculation index (АЕК, МРП) from a day on."""
 
 funds = sa.Table(
     "funds",

@@ -2,9 +2,9 @@
 
 import unicodedata
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.events.envelope import Code
 
@@ -22,6 +22,7 @@ Line = Annotated[
     AfterValidator(composed),
 ]
 Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
+Thousandths = Annotated[int, Field(strict=True, ge=1, le=10**6)]
 DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
 Days = Annotated[int, Field(strict=True, ge=0, le=60)]
 
@@ -80,10 +81,23 @@ class RulesPlan(Plan):
     """The rules of a program from a day on."""
 
     directions: Annotated[tuple[Code, ...], Field(max_length=100, description="Empty: every direction")] = ()
-    monthly_rate_tiyn: Annotated[Money, Field(examples=[1_875_000])]
+    monthly_rate_tiyn: Annotated[Money | None, Field(examples=[1_875_000])] = None
+    monthly_rate_mrp_thousandths: Annotated[
+        Thousandths | None,
+        Field(
+            description="Instead of an amount: 4500 is 4.5 MRP, by the MRP of the day of the month's first"
+            " lesson that is paid, rounded down to whole tiyn"
+        ),
+    ] = None
     clubs_per_child_max: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
     asks_from_day: DayOfMonth = 20
     grace_ends_on_day: DayOfMonth = 10
     declined_percent_max: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
     evidence: EvidenceRule = EvidenceRule()
     charge: ChargeRule = ChargeRule()
+
+    @model_validator(mode="after")
+    def _one_rate(self) -> Self:
+        if (self.monthly_rate_tiyn is None) == (self.monthly_rate_mrp_thousandths is None):
+            raise ValueError("the rate is either an amount or counted in MRP")
+        return self
