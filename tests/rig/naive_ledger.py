@@ -72,8 +72,8 @@ PROGRAMS = {
         FIRST,
         LAST,
         (
-            rules(1, FIRST, {"robotics", "music"}, 120, 2),
-            rules(2, date(2026, 10, 1), {"robotics", "music", "chess"}, 90, 1),
+            rules(1, FIRST, {"robotics", "music"}, 120, 2, month_cap_tiyn=150),
+            rules(2, date(2026, 10, 1), {"robotics", "music", "chess"}, 90, 1, year_cap_tiyn=200),
         ),
     ),
     B: Program(
@@ -81,7 +81,16 @@ PROGRAMS = {
         2,
         date(2026, 9, 10),
         LAST,
-        (rules(1, date(2026, 9, 10), set(), None, 3, monthly_rate_mrp_thousandths=1_500),),
+        (
+            rules(
+                version=1,
+                valid_from=date(2026, 9, 10),
+                directions=set(),
+                rate=None,
+                clubs=3,
+                monthly_rate_mrp_thousandths=1_500,
+            ),
+        ),
     ),
 }
 FUNDS = {
@@ -250,7 +259,7 @@ class Naive:
         mine = [expires for _, expires in places if expires >= last]
         return [(expires, self.free(fund.id, (child, expires))) for expires in mine]
 
-    def judge(
+    def judge(  # noqa: PLR0911 - as many as there are answers
         self, command: HoldMonth, amount: int, days: list[date], one: Entitlement
     ) -> Program | tuple[int, int, str]:
         program = PROGRAMS.get(one.program_id)
@@ -275,7 +284,26 @@ class Naive:
             return 2, -amount, "direction_not_paid"
         if len(others) >= in_force.clubs_per_child_max:
             return 3, -amount, "clubs_limit_reached"
-        return (4, -excess, "price_above_rate") if excess > 0 else program
+        if excess > 0:
+            return 4, -excess, "price_above_rate"
+        caps = [(6, in_force.month_cap_tiyn, [int(command.month[5:])], "over_month_cap")]
+        caps.insert(0, (5, in_force.year_cap_tiyn, [*range(1, 13)], "over_year_cap"))
+        for stage, cap, months, code in caps:
+            used = sum(self.used(command.child_id, program.id, f"2026-{month:02}") for month in months)
+            excess = used + amount - (cap or 10**9) * one.coefficient_percent // 100
+            if excess > 0:
+                return stage, -excess, code
+        return program
+
+    def used(self, child: UUID, program_id: UUID, month: str) -> int:
+        """What the program has reserved or paid."""
+        mine = [hold for hold in self.holds if (hold["child"], hold["month"]) == (child, month)]
+        return sum(
+            part + captured
+            for hold in mine
+            for (*_, program, part), captured in zip(hold["now"], hold["captured"], strict=True)
+            if program == program_id
+        )
 
     def give_back(self, hold: dict[str, Any], keep: int, today: date) -> int:
         kept, back = [], 0

@@ -320,6 +320,7 @@ REASONS = [
     *("group_closed", "group_not_found", "request_unreadable", "queue_left", "offer_lapsed"),
     *("offer_declined", "starts_outside_group", "capacity_cut", "provider_suspended"),
     *("not_entitled", "direction_not_paid", "no_money", "price_above_rate", "clubs_limit_reached"),
+    *("over_month_cap", "over_year_cap"),
     *("month_closed", "program_not_running"),
     *("too_young", "too_old", "already_enrolled", "schedule_clash", "starts_in_past"),
     *("group_has_no_lessons", "group_not_planned_yet", "too_many_enrollments", "already_confirmed"),

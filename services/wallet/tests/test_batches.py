@@ -76,6 +76,7 @@ class Store:
             mrp=MRP,
             balances=self.balances,
             holds=list(self.holds.values()),
+            used={},
             terms=self.terms,
             enrollments=self.enrollments,
             months=self.months,
@@ -370,6 +371,7 @@ def test_long_lives_reach_every_refusal_every_stage_and_everything_that_is_told(
     everything = {
         *("Deposited", "Allotted", "Held", "Released", "Mismatched", "two_layers", "reduced"),
         *("not_entitled", "program_not_running", "direction_not_paid", "clubs_limit_reached"),
+        *("over_month_cap", "over_year_cap"),
         *("price_above_rate", "no_money", "month_closed", "already_allotted", "over_budget"),
         *("fund_not_found", "order_is_empty", "order_not_ready", "order_not_sent"),
         *("Charged", "Superseded", "Unready", "PaidOut", "Settled", "Bounced", "uncovered", "still_held"),
@@ -396,7 +398,8 @@ async def lay_foundations(edge: Edge) -> None:
             )
             for version in program.rules:
                 await driver.execute(
-                    "INSERT INTO program_rules VALUES ($1, $2, $3, $4, $5, $6, 20, 10, 20, $7, $8, $9)",
+                    "INSERT INTO program_rules"
+                    " VALUES ($1, $2, $3, $4, $5, $6, 20, 10, 20, $7, $8, $9, $10, $11)",
                     program.id,
                     version.version,
                     version.valid_from,
@@ -406,6 +409,8 @@ async def lay_foundations(edge: Edge) -> None:
                     json.dumps(version.evidence),
                     json.dumps(version.charge),
                     version.monthly_rate_mrp_thousandths,
+                    version.month_cap_tiyn,
+                    version.year_cap_tiyn,
                 )
         await driver.executemany("INSERT INTO mrp VALUES ($1, $2)", MRP)
         for fund in FUNDS.values():

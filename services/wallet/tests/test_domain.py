@@ -27,7 +27,7 @@ from wallet.domain.operations import (
 )
 from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules, months_to_allot, mrp_on
 from wallet.domain.recording import digest, identity_id
-from wallet.domain.snapshot import Snapshot
+from wallet.domain.snapshot import Snapshot, UsedKey
 
 CHILD, ENROLLMENT, PROGRAM, AHEAD, DRAWN = (UUID(int=n) for n in range(1, 6))
 FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
@@ -37,7 +37,9 @@ ALLOTMENT = Account(Kind.ALLOTMENT, AHEAD, CHILD, EXPIRES)
 LESSONS = tuple(Lesson(UUID(int=day), date(2026, 10, day)) for day in (5, 12, 19))
 
 
-def snapshot(*, ahead: int = 0, drawn: int = 0, program: Program | None = None) -> Snapshot:
+def snapshot(
+    *, ahead: int = 0, drawn: int = 0, program: Program | None = None, used: dict[UsedKey, int] | None = None
+) -> Snapshot:
     """A child entitled to one program with an `ahead` fund and an `on_hold` fund."""
     of_program = program or Program(PROGRAM, 1, FIRST, LAST, (RULES,))
     return Snapshot(
@@ -50,6 +52,7 @@ def snapshot(*, ahead: int = 0, drawn: int = 0, program: Program | None = None) 
         mrp=MRP,
         balances={ALLOTMENT: Balance(credited=ahead), Account(Kind.FUND, DRAWN): Balance(credited=drawn)},
         holds=(),
+        used=used or {},
         terms={},
         enrollments={},
         months={},
@@ -213,6 +216,7 @@ def test_a_fingerprint_never_changes() -> None:
 
 
 CODES = [
+    *("over_month_cap", "over_year_cap"),
     *("not_entitled", "program_not_running", "direction_not_paid", "clubs_limit_reached", "price_above_rate"),
     *("no_money", "month_closed", "request_unreadable", "group_has_no_lessons", "over_budget"),
     *(
@@ -251,6 +255,62 @@ def test_a_rate_in_mrp_is_that_of_the_day_of_the_first_lesson_that_is_paid(
     before = snapshot(ahead=5000, program=Program(PROGRAM, 1, FIRST, LAST, (rules,)))
     (result,) = decide(before, [hold(price_tiyn=price, covers_from=covers_from)], FIRST).results
     assert result == Declined("price_above_rate", missing) if missing else isinstance(result, Held)
+
+
+def capped(month_cap: int | None, year_cap: int | None) -> Program:
+    rules = replace(RULES, clubs_per_child_max=10, month_cap_tiyn=month_cap, year_cap_tiyn=year_cap)
+    return Program(PROGRAM, 1, FIRST, LAST, (rules,))
+
+
+def another(number: int, **changes: object) -> HoldMonth:
+    """For another enrollment of the child."""
+    identity = Identity("enrollment", "hold", f"another/{number}")
+    return hold(id=UUID(int=number), identity=identity, enrollment_id=UUID(int=500 + number), **changes)
+
+
+@pytest.mark.parametrize(
+    ("month_cap", "year_cap", "declined"),
+    [
+        (1700, None, None),
+        (1699, None, Declined("over_month_cap", 1)),
+        (None, 1700, None),
+        (None, 1699, Declined("over_year_cap", 1)),
+        (1600, 1650, Declined("over_year_cap", 50)),  # the year's is said first
+        (None, None, None),
+    ],
+)
+def test_a_child_is_paid_for_up_to_a_cap_over_all_its_enrollments(
+    month_cap: int | None, year_cap: int | None, declined: Declined | None
+) -> None:
+    before = snapshot(ahead=9000, program=capped(month_cap, year_cap))
+    results = decide(before, [another(1), another(2, price_tiyn=700)], FIRST).results
+    assert isinstance(results[0], Held)
+    assert results[1] == declined if declined else isinstance(results[1], Held)
+
+
+def test_a_year_is_the_calendars_and_what_was_paid_in_its_other_months_counts() -> None:
+    used = {(CHILD, PROGRAM, "2026-01"): 500, (CHILD, PROGRAM, "2025-12"): 9000, (CHILD, DRAWN, "2026-01"): 9}
+    before = snapshot(ahead=9000, program=capped(1000, 1499), used=used)
+    assert decide(before, [hold()], FIRST).results == [Declined("over_year_cap", 1)]
+    assert isinstance(decide(before, [hold(price_tiyn=999)], FIRST).results[0], Held)
+
+
+def test_released_money_frees_the_cap_again() -> None:
+    before = snapshot(ahead=9000, program=capped(1000, 1000))
+    shorter, gone = reduce(date(2026, 10, 12)), release()
+    wanted: list[Command] = [hold(), another(1, price_tiyn=1), shorter, another(2, price_tiyn=667), gone]
+    results = decide(before, [*wanted, another(3, price_tiyn=334), another(4, price_tiyn=333)], FIRST).results
+    assert [one.code if isinstance(one, Declined) else type(one).__name__ for one in results] == [
+        *("Held", "over_year_cap", "Released", "Held", "Released", "over_year_cap", "Held"),
+    ]
+
+
+def test_the_coefficient_of_a_child_raises_caps_as_it_raises_the_rate() -> None:
+    before = snapshot(ahead=9000, program=capped(1000, 1000))
+    special = replace(before, entitlements={CHILD: [Entitlement(PROGRAM, FIRST, LAST, 150)]})
+    assert isinstance(decide(special, [hold(price_tiyn=1500)], FIRST).results[0], Held)
+    (too_much,) = decide(special, [hold(price_tiyn=1501)], FIRST).results
+    assert too_much == Declined("price_above_rate", 1)
 
 
 def test_before_the_first_known_mrp_nothing_is_paid_by_it() -> None:

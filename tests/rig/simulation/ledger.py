@@ -58,6 +58,7 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
             if account.child_id is None or account.child_id in children
         },
         holds=sorted(holds, key=lambda hold: hold.id),
+        used={},
         terms=store.rows("terms"),
         enrollments=store.rows("enrollments"),
         months=months,

@@ -49,6 +49,8 @@ class RulesFields(BaseModel):
         int | None, Field(description="The rate in thousandths of the MRP of the day of the first lesson")
     ]
     clubs_per_child_max: int
+    month_cap_tiyn: int | None
+    year_cap_tiyn: int | None
     asks_from_day: int
     grace_ends_on_day: int
     declined_percent_max: int

@@ -6,6 +6,7 @@ Only the modules that decide use it; no rule about who may have money lives here
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import date
+from typing import Literal
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Balance, Kind, Posting
@@ -14,7 +15,7 @@ from wallet.domain.items import Entry, Item
 from wallet.domain.operations import Charge, Charged, Identity
 from wallet.domain.programs import Fund, Mode
 from wallet.domain.recording import Operation, Recorded
-from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
+from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot, UsedKey
 
 
 @dataclass(slots=True)
@@ -33,6 +34,8 @@ class Books:
     """The open ones, by child and month."""
     all_holds: dict[tuple[UUID, str], dict[UUID, Hold]] = field(default_factory=dict)
     """Open or closed, by enrollment and month."""
+    used: dict[UsedKey, int] = field(default_factory=dict)
+    """What is reserved or captured."""
     items: dict[UUID, Item] = field(default_factory=dict)
     month_items: dict[tuple[UUID, str], list[UUID]] = field(default_factory=dict)
 
@@ -161,6 +164,8 @@ class Books:
     def _replace_hold(self, before: Hold, after: Hold) -> None:
         if after == before:
             return
+        self._use(before, -1)
+        self._use(after, 1)
         (self.created if before.id in self.created else self.changed)[before.id] = after
         self.all_holds[before.enrollment_id, before.month][before.id] = after
         if not before.open:
@@ -173,7 +178,14 @@ class Books:
         else:
             del self.holds[before.enrollment_id][before.month]
 
+    def _use(self, hold: Hold, sign: Literal[1, -1]) -> None:
+        for layer in hold.layers:
+            key = hold.child_id, layer.program_id, hold.month
+            used = layer.amount_tiyn - layer.released_tiyn
+            self.used[key] = self.used.get(key, 0) + sign * used
+
     def _learn_hold(self, hold: Hold) -> None:
+        self._use(hold, 1)
         self.all_holds.setdefault((hold.enrollment_id, hold.month), {})[hold.id] = hold
         if hold.open:
             self.holds.setdefault(hold.enrollment_id, {})[hold.month] = hold
@@ -235,6 +247,7 @@ def open_books(snapshot: Snapshot, today: date) -> Books:
             account: Balance(b.credited, b.debited, b.held) for account, b in snapshot.balances.items()
         },
         allotments=_by_child(snapshot.balances),
+        used=dict(snapshot.used),
     )
     books.learn()
     return books

@@ -18,6 +18,8 @@ _REASONS = (
     "direction_not_paid",
     "clubs_limit_reached",
     "price_above_rate",
+    "over_year_cap",
+    "over_month_cap",
 )
 
 
@@ -141,7 +143,24 @@ def _judge(books: Books, need: Need, entitlement: Entitlement) -> Payer | Declin
     ceiling = rate * entitlement.coefficient_percent // 100
     if command.price_tiyn > ceiling:
         return Declined("price_above_rate", command.price_tiyn - ceiling)
-    return Payer(program, rules)
+    return _over_cap(books, need, Payer(program, rules), entitlement) or Payer(program, rules)
+
+
+def _over_cap(books: Books, need: Need, payer: Payer, entitlement: Entitlement) -> Declined | None:
+    """Whether the program would pay more for the child, over all its enrollments, than it pays at most.
+
+    The coefficient raises caps as it raises the rate. A year is the calendar's, as budgets are.
+    """
+    month, rules = need.command.month, payer.rules
+    year = [f"{month[:4]}-{number:02}" for number in range(1, 13)]
+    caps = ("over_year_cap", rules.year_cap_tiyn, year), ("over_month_cap", rules.month_cap_tiyn, [month])
+    for code, cap_tiyn, months in caps:
+        if cap_tiyn is not None:
+            used = sum(books.used.get((need.command.child_id, payer.program.id, one), 0) for one in months)
+            over = used + need.amount_tiyn - cap_tiyn * entitlement.coefficient_percent // 100
+            if over > 0:
+                return Declined(code, over)
+    return None
 
 
 def _purses(books: Books, child_id: UUID, last: date, programs: Iterable[Program]) -> list[_Purse]:

@@ -41,6 +41,10 @@ class Rules:
     """How counted lessons become money. Frozen in each hold."""
     monthly_rate_mrp_thousandths: int | None = None
     """What is paid for a month at most, in thousandths of the MRP of the day; None if it is an amount."""
+    month_cap_tiyn: int | None = None
+    """What is paid for a child and a month at most, over all its enrollments; None: no limit."""
+    year_cap_tiyn: int | None = None
+    """What is paid for a child and the months of a calendar year at most."""
 
     def rate_on(self, day: date, mrp: Iterable[Mrp]) -> int:
         """What is paid at most for a month whose first lesson is on that day, rounded down to whole tiyn."""
@@ -71,6 +75,11 @@ class Program:
             return None
         in_force = [rules for rules in self.rules if rules.valid_from <= first]
         return max(in_force, key=lambda rules: rules.valid_from, default=None)
+
+    @property
+    def has_caps(self) -> bool:
+        """Whether any version asks what was paid for the child before."""
+        return any(rules.month_cap_tiyn or rules.year_cap_tiyn for rules in self.rules)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,9 @@ from wallet.domain.operations import Identity
 from wallet.domain.programs import Entitlement, Fund, Mrp, Program
 from wallet.domain.recording import Recorded
 
+UsedKey = tuple[UUID, UUID, str]
+"""A child, a program and a month."""
+
 
 class EnrollmentEnd(NamedTuple):
     """What the wallet remembers of an enrollment it was asked about."""
@@ -56,6 +59,8 @@ class Snapshot:
     balances: Mapping[Account, Balance]
     holds: Sequence[Hold]
     """The open ones of all the batch's children, and closed ones out of which a month may be given back."""
+    used: Mapping[UsedKey, int]
+    """What programs with caps have reserved or paid out of holds that are not among these."""
     terms: Mapping[UUID, Terms]
     """By hold; of those whose enrollment ends or whose month is charged in this batch."""
     enrollments: Mapping[UUID, EnrollmentEnd]

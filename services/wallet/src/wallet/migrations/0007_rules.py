@@ -1,4 +1,4 @@
-"""What the rules of programs can say besides: a rate in MRP."""
+"""What the rules of programs can say besides: a rate in MRP, and caps for a child."""
 
 from alembic import op
 
@@ -18,6 +18,8 @@ INSERT INTO mrp (valid_from, amount_tiyn) VALUES ('2025-01-01', 393200), ('2026-
 ALTER TABLE program_rules
     ALTER COLUMN monthly_rate_tiyn DROP NOT NULL,
     ADD COLUMN monthly_rate_mrp_thousandths INTEGER,
+    ADD COLUMN month_cap_tiyn BIGINT,
+    ADD COLUMN year_cap_tiyn BIGINT,
     ADD CONSTRAINT ck_program_rules_one_rate
         CHECK (num_nonnulls(monthly_rate_tiyn, monthly_rate_mrp_thousandths) = 1);
 """

@@ -23,7 +23,7 @@ WHERE id = ANY($1::uuid[]) OR program_id = ANY($2::uuid[]) OR number = ANY($3::i
 _PROGRAMS = "SELECT id, place, starts_on, ends_on FROM programs WHERE id = ANY($1::uuid[])"
 _RULES = """
 SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, monthly_rate_mrp_thousandths,
-    clubs_per_child_max, evidence, charge
+    month_cap_tiyn, year_cap_tiyn, clubs_per_child_max, evidence, charge
 FROM program_rules WHERE program_id = ANY($1::uuid[])
 """
 _MRP = "SELECT valid_from, amount_tiyn FROM mrp"
@@ -91,6 +91,8 @@ def _rules(row: asyncpg.Record) -> Rules:
         directions=frozenset(row["directions"]),
         monthly_rate_tiyn=row["monthly_rate_tiyn"],
         monthly_rate_mrp_thousandths=row["monthly_rate_mrp_thousandths"],
+        month_cap_tiyn=row["month_cap_tiyn"],
+        year_cap_tiyn=row["year_cap_tiyn"],
         clubs_per_child_max=row["clubs_per_child_max"],
         evidence=row["evidence"],
         charge=row["charge"],

@@ -30,6 +30,8 @@ class ProgramRow:
     monthly_rate_tiyn: int | None
     monthly_rate_mrp_thousandths: int | None
     clubs_per_child_max: int
+    month_cap_tiyn: int | None
+    year_cap_tiyn: int | None
     asks_from_day: int
     grace_ends_on_day: int
     declined_percent_max: int

@@ -29,6 +29,7 @@ from wallet.domain.operations import (
 )
 from wallet.domain.programs import Fund, Mode
 from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
+from wallet.repository.caps import read_used
 from wallet.repository.holdings import MonthKey, read_enrollments, read_holds, read_months, read_terms_of
 from wallet.repository.items import lock_items, months_of_orders
 from wallet.repository.numbers import Numbers
@@ -128,19 +129,21 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
     items = await lock_items(driver, revised, [one.payout_id for one in scope.orders]) if lock else []
     charged = {(one.enrollment_id, one.month) for one in scope.charges}
     months = scope.months
+    holds = await read_holds(
+        driver,
+        children=scope.children if scope.enrollment_ids else (),
+        revised={key: months[key] for key in revised if key in months},
+        funds=payers.funds,
+        numbers=numbers,
+    )
     snapshot = Snapshot(
         programs=payers.programs,
         funds=payers.funds,
         entitlements=payers.entitlements,
         mrp=payers.mrp,
         balances=balances,
-        holds=await read_holds(
-            driver,
-            children=scope.children if scope.enrollment_ids else (),
-            revised={key: months[key] for key in revised if key in months},
-            funds=payers.funds,
-            numbers=numbers,
-        ),
+        holds=holds,
+        used=await read_used(driver, commands, payers.programs.values(), holds),
         terms=await read_terms_of(
             driver,
             ending={one.enrollment_id for one in commands if isinstance(one, Reduce)},

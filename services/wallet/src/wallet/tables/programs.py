@@ -33,6 +33,8 @@ program_rules = sa.Table(
     sa.Column("evidence", JSONB, nullable=False),
     sa.Column("charge", JSONB, nullable=False),
     sa.Column("monthly_rate_mrp_thousandths", sa.Integer, nullable=True),
+    sa.Column("month_cap_tiyn", sa.BigInteger, nullable=True),
+    sa.Column("year_cap_tiyn", sa.BigInteger, nullable=True),
     sa.UniqueConstraint("program_id", "valid_from"),
     sa.CheckConstraint("num_nonnulls(monthly_rate_tiyn, monthly_rate_mrp_thousandths) = 1", name="one_rate"),
 )

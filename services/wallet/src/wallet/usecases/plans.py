@@ -90,6 +90,12 @@ class RulesPlan(Plan):
         ),
     ] = None
     clubs_per_child_max: Annotated[int, Field(strict=True, ge=1, le=10)] = 2
+    month_cap_tiyn: Annotated[
+        Money | None, Field(description="For a child and a month at most, over all its enrollments")
+    ] = None
+    year_cap_tiyn: Annotated[
+        Money | None, Field(description="For a child and the months of a calendar year at most")
+    ] = None
     asks_from_day: DayOfMonth = 20
     grace_ends_on_day: DayOfMonth = 10
     declined_percent_max: Annotated[int, Field(strict=True, ge=0, le=100)] = 20
