@@ -47,7 +47,7 @@ FIRST, LAST = date(2026, 9, 1), date(2026, 12, 31)
 
 
 EVIDENCE = {"required": ["coach"], "one_of": ["guardian"], "silence_counts_after_days": None}
-CHARGE = {"excused_is_paid": False, "due_on_day": 18}
+CHARGE = {"formula": "counted_over_planned", "excused_is_paid": False, "due_on_day": 18}
 PROVIDERS = [UUID(int=0xFA), UUID(int=0xFB)]
 
 

@@ -25,7 +25,9 @@ from wallet.domain.operations import Bounce, Command, Identity, PayOut, Settle
 from wallet.main import service as wallet
 from wallet.repository import views
 from wallet.testing import PRICE, Check, Deliver, World, asked
+from wallet.usecases.charges import read_charge
 from wallet.usecases.post import post
+from wallet.usecases.rules import NewRules
 
 Told = TypeVar("Told", bound=Event)
 LESSON = PRICE // 4
@@ -92,6 +94,46 @@ async def post_step(
     async with edge.transaction() as tx:
         (result,) = await post(tx, [command])
         assert result[0] == command.id, result
+
+
+@pytest.mark.parametrize(
+    ("rule", "absent", "amount", "parts"),
+    [
+        ({"formula": "flat"}, 3, PRICE, [0, 0, 0, PRICE]),
+        ({"formula": "threshold", "threshold_percent": 75, "below_threshold": "nothing"}, 1, PRICE, None),
+        ({"formula": "threshold", "threshold_percent": 76, "below_threshold": "nothing"}, 1, 0, [0, 0, 0, 0]),
+        (
+            {"formula": "threshold", "threshold_percent": 76, "below_threshold": "per_lesson"},
+            1,
+            3 * LESSON,
+            [0, LESSON, LESSON, LESSON],
+        ),
+    ],
+)
+async def test_a_month_is_charged_by_the_charge_rule_of_its_version(
+    *,
+    world: World,
+    edge: Edge,
+    deliver: Deliver,
+    assert_clean: Check,
+    rule: dict[str, object],
+    absent: int,
+    amount: int,
+    parts: list[int] | None,
+) -> None:
+    rules = {"monthly_rate_tiyn": PRICE, "charge": rule}
+    await world.change_rules(NewRules.model_validate({"valid_from": "2026-10-01", "rules": rules}))
+    await world.pay_in(world.on_hold, PRICE)
+    sheet = Sheet(asked(new_id(), new_id()))
+    await deliver(world.entitled(sheet.request.child_id), sheet.request)
+    await deliver(sheet.closed(absent=absent))
+    (charged,) = await told(edge, MonthCharged)
+    assert charged.amount_tiyn == amount
+    async with edge.transaction() as tx:
+        read = await read_charge(tx, world.people[0], sheet.request.enrollment_id, "2026-10")
+    found = [one.price_tiyn for one in read.lessons]
+    assert found == parts if parts else sum(found) == amount
+    await assert_clean()
 
 
 async def test_a_month_is_charged_by_its_lessons_and_owed_to_the_provider(

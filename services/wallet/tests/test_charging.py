@@ -12,8 +12,10 @@ from hypothesis import strategies as st
 from shared import clock
 from wallet.domain.charging import Verdict, charge, in_parts, price_in_parts
 from wallet.domain.facts import Facts, LessonFacts, Said, Source
+from wallet.domain.formulas import Month, price
 from wallet.domain.holds import FrozenRules, Lesson, Terms
 from wallet.domain.working_days import due_day, is_working_day
+from wallet.usecases.plans import ChargeRule, EvidenceRule
 
 COACH, MOTHER, FATHER, DEVICE = (UUID(int=n) for n in range(1, 5))
 LESSON = Lesson(UUID(int=100), date(2026, 10, 5))
@@ -24,7 +26,7 @@ EVIDENCE: dict[str, Any] = {
     "one_of": ["guardian", "device"],
     "silence_counts_after_days": 3,
 }
-CHARGE: dict[str, Any] = {"excused_is_paid": False, "due_on_day": 18}
+CHARGE: dict[str, Any] = {"formula": "counted_over_planned", "excused_is_paid": False, "due_on_day": 18}
 
 
 def said(source: Source, person: UUID, *, present: bool = True, hour: int = 18) -> Said:
@@ -168,6 +170,121 @@ def test_lessons_cost_their_share_of_all_planned_and_disputed_ones_may_still() -
     found = charge(agreed, Facts(of_lessons, MIDNIGHT, guardian_is_staff=False))
     assert [one.on for one in found.lessons] == [lessons[1].on, lessons[2].on]
     assert (found.cost_tiyn, found.at_most_tiyn) == (333, 666)
+
+
+def charged(agreed: Terms, *kinds: str) -> tuple[int, int]:
+    """What a month of such lessons costs at least and at most: y counts, d is disputed, n does not count."""
+    facts = [
+        LessonFacts(lesson.on, took_place=True, statements=(HERE,) * (kind != "n"), disputed=kind == "d")
+        for lesson, kind in zip(agreed.lessons, "".join(kinds), strict=False)
+    ]
+    of_lessons = tuple((lesson.lesson_id, fact) for lesson, fact in zip(agreed.lessons, facts, strict=False))
+    found = charge(agreed, Facts(of_lessons, MIDNIGHT, guardian_is_staff=False))
+    return found.cost_tiyn, found.at_most_tiyn
+
+
+WEEKLY = tuple(Lesson(UUID(int=100 + day), date(2026, 10, 1 + day)) for day in range(8))
+FLAT = frozen({"one_of": []}, {"formula": "flat"})
+
+
+def threshold(percent: int, below: str) -> FrozenRules:
+    charging = {"formula": "threshold", "threshold_percent": percent, "below_threshold": below}
+    return frozen({"one_of": []}, charging)
+
+
+@pytest.mark.parametrize(
+    ("rules", "kinds", "amounts"),
+    [
+        (FLAT, "nnnnnnnn", (0, 0)),
+        (FLAT, "nnnnnnny", (1000, 1000)),
+        (FLAT, "nnnnnnnd", (0, 1000)),
+        (FLAT, "yddddddd", (1000, 1000)),
+        (threshold(75, "per_lesson"), "yyyyyynn", (1000, 1000)),  # six of eight are 75 %
+        (threshold(76, "per_lesson"), "yyyyyynn", (750, 750)),
+        (threshold(75, "nothing"), "yyyyynnn", (0, 0)),
+        (threshold(75, "nothing"), "yyyyydnn", (0, 1000)),
+        (threshold(75, "per_lesson"), "yyyyydnn", (625, 1000)),
+        (threshold(1, "nothing"), "nnnnnnnn", (0, 0)),
+        (threshold(75, "per_lesson"), "yyyn", (500, 500)),  # the child left: of its own four it had three
+    ],
+)
+def test_a_month_is_paid_by_its_charge_rule(rules: FrozenRules, kinds: str, amounts: tuple[int, int]) -> None:
+    assert charged(terms(rules, lessons=WEEKLY), kinds) == amounts
+
+
+def test_of_several_programs_the_rule_that_asks_least_says_what_the_month_costs() -> None:
+    per_lesson = frozen({"one_of": []})
+    assert charged(terms(FLAT, per_lesson, lessons=WEEKLY), "yynnnnnn") == (250, 250)
+    assert charged(terms(threshold(50, "nothing"), FLAT, lessons=WEEKLY), "yynnnnnn") == (0, 0)
+
+
+def test_the_whole_of_a_month_begun_in_its_middle_is_the_share_of_the_own_lessons() -> None:
+    late = replace(terms(FLAT, lessons=WEEKLY), covers_from=WEEKLY[5].on)
+    assert charged(late, "nnnnnynn") == (375, 375)
+
+
+RULES = st.one_of(
+    st.just(CHARGE),
+    st.just(CHARGE | {"formula": "flat"}),
+    st.builds(
+        lambda percent, below: threshold(percent, below).charge,
+        st.integers(1, 100),
+        st.sampled_from(["per_lesson", "nothing"]),
+    ),
+)
+
+
+@given(rule=RULES, amount=st.integers(0, 2**53), planned=st.integers(1, 31), data=st.data())
+def test_more_lessons_never_cost_less_and_never_more_than_is_held(
+    rule: dict[str, Any], amount: int, planned: int, data: st.DataObject
+) -> None:
+    month = Month(amount, planned, own=data.draw(st.integers(1, planned)))
+    prices = [price(rule, month, counting) for counting in range(month.own + 1)]
+    assert prices == sorted(prices)
+    assert (prices[0], prices[-1]) == (0, amount * month.own // planned)
+
+
+def test_as_many_of_the_other_sources_as_the_rule_wants_must_agree() -> None:
+    both = terms(frozen({"agreeing_min": 2}))
+    device = said("device", DEVICE)
+    assert verdict_of(HERE, CONFIRMED, device, agreed=both) == ("counts", "confirmed")
+    assert verdict_of(HERE, CONFIRMED, agreed=both) == ("does_not_count", "too_few_sources")
+    assert verdict_of(HERE, device, agreed=both) == ("counts", "silence")  # which stands for the guardian
+    assert verdict_of(HERE, agreed=both) == ("does_not_count", "too_few_sources")
+    any_two = terms(frozen({"required": [], "one_of": ["coach", "guardian", "device"], "agreeing_min": 2}))
+    assert verdict_of(CONFIRMED, device, agreed=any_two) == ("counts", "confirmed")
+    assert verdict_of(said("guardian", COACH), HERE, agreed=any_two) == ("does_not_count", "too_few_sources")
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"required": [], "one_of": []},
+        {"required": ["coach"], "one_of": ["coach"]},
+        {"one_of": ["device", "device"]},
+        {"one_of": ["device"], "agreeing_min": 2},
+        {"one_of": [], "agreeing_min": 2},
+    ],
+)
+def test_an_evidence_rule_that_nobody_or_everybody_could_meet_is_refused(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"source|agreeing_min"):
+        EvidenceRule.model_validate(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        {"formula": "threshold"},
+        {"formula": "threshold", "threshold_percent": 75},
+        {"formula": "flat", "threshold_percent": 75},
+        {"below_threshold": "nothing"},
+        {"formula": "threshold", "threshold_percent": 0, "below_threshold": "nothing"},
+        {"formula": "by_mood"},
+    ],
+)
+def test_a_charge_rule_has_all_that_its_formula_needs_and_nothing_else(rule: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=r"threshold|formula"):
+        ChargeRule.model_validate(rule)
 
 
 @given(amount=st.integers(0, 10**12), count=st.integers(1, 100))

@@ -3,16 +3,17 @@
 Pure: `charge(terms, facts)` under another version of the rules is a call with other terms.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from itertools import product
+from itertools import combinations, product
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from shared import clock
 from wallet.domain.facts import Facts, LessonFacts, Said, Source
-from wallet.domain.holds import Lesson, Terms, cost, covered
+from wallet.domain.formulas import Month, price
+from wallet.domain.holds import Lesson, Terms, covered
 
 
 class Verdict(NamedTuple):
@@ -55,12 +56,13 @@ def charge(terms: Terms, facts: Facts) -> Verdicts:
     )
     counting = sum(one.verdict == "counts" for one in verdicts)
     disputed = sum(one.verdict == "disputed" for one in verdicts)
-    planned = len(terms.lessons)
-    return Verdicts(
-        verdicts,
-        cost(terms.price_tiyn, counting, planned),
-        cost(terms.price_tiyn, counting + disputed, planned),
-    )
+    return Verdicts(verdicts, _cost(terms, verdicts, counting), _cost(terms, verdicts, counting + disputed))
+
+
+def _cost(terms: Terms, own: Sequence[Verdict], counting: int) -> int:
+    """Of several programs that pay, the one whose rule asks least says what the month costs."""
+    month = Month(terms.price_tiyn, planned=len(terms.lessons), own=len(own))
+    return min(price(rules.charge, month, counting) for rules in terms.rules)
 
 
 def price_in_parts(verdicts: Iterable[Verdict], *, cost_tiyn: int, disputed_tiyn: int) -> list[PricedVerdict]:
@@ -147,9 +149,10 @@ def _witnesses(statements: Iterable[Said], word: Mapping[Source, bool]) -> dict[
 
 
 def _enough(rule: Mapping[str, Any], witnesses: Mapping[Source, set[UUID | None]]) -> bool:
-    """Whether every required source and one of the others speak, each by another person."""
-    choices: Iterable[set[Source]] = [{one} for one in rule["one_of"]] or [set()]
-    return any(_by_different_people(set(rule["required"]) | choice, witnesses) for choice in choices)
+    """Whether every required source and as many of the others as must agree speak, each by another person."""
+    others = rule["one_of"]
+    choices = combinations(others, min(rule.get("agreeing_min", 1), len(others)))
+    return any(_by_different_people({*rule["required"], *choice}, witnesses) for choice in choices)
 
 
 def _by_different_people(sources: set[Source], witnesses: Mapping[Source, set[UUID | None]]) -> bool:

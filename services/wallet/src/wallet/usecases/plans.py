@@ -23,6 +23,7 @@ Line = Annotated[
 ]
 Money = Annotated[int, Field(strict=True, ge=1, le=2**53 - 1, description="In tiyn")]
 Thousandths = Annotated[int, Field(strict=True, ge=1, le=10**6)]
+Percent = Annotated[int, Field(strict=True, ge=1, le=100)]
 DayOfMonth = Annotated[int, Field(strict=True, ge=1, le=28)]
 Days = Annotated[int, Field(strict=True, ge=0, le=60)]
 
@@ -60,6 +61,9 @@ class EvidenceRule(Plan):
         "guardian",
         "device",
     )
+    agreeing_min: Annotated[
+        int, Field(strict=True, ge=1, le=3, description="How many of `one_of`, each by another person")
+    ] = 1
     silence_counts_after_days: Annotated[
         Days | None, Field(description="A guardian's silence is a yes after so many days; null: never")
     ] = 3
@@ -67,14 +71,43 @@ class EvidenceRule(Plan):
     guardians_days: Days = 3
     closes_on_day: DayOfMonth = 4
 
+    @model_validator(mode="after")
+    def _can_be_met(self) -> Self:
+        sources = (*self.required, *self.one_of)
+        if not sources or len(set(sources)) < len(sources):
+            raise ValueError("each source is named once, and at least one is")
+        if self.agreeing_min > max(len(self.one_of), 1):
+            raise ValueError("agreeing_min is more than one_of has")
+        return self
+
 
 class ChargeRule(Plan):
     """How counted lessons become money, and when it is due. Frozen in each hold."""
 
-    formula: Literal["counted_over_planned"] = "counted_over_planned"
+    formula: Annotated[
+        Literal["counted_over_planned", "threshold", "flat"],
+        Field(
+            description="counted_over_planned: price × counting ÷ planned lessons; threshold: the whole month"
+            " if enough lessons count; flat: the whole month if one counts. Rounded down to whole tiyn"
+        ),
+    ] = "counted_over_planned"
+    threshold_percent: Annotated[
+        Percent | None, Field(description="Of threshold: this part of the child's own lessons is enough")
+    ] = None
+    below_threshold: Annotated[
+        Literal["per_lesson", "nothing"] | None,
+        Field(description="Of threshold: if fewer count, as counted_over_planned or nothing at all"),
+    ] = None
     excused_is_paid: bool = False
     sign_until_day: DayOfMonth = 10
     due_on_day: DayOfMonth = 18
+
+    @model_validator(mode="after")
+    def _of_its_formula(self) -> Self:
+        of_threshold = self.threshold_percent is not None, self.below_threshold is not None
+        if of_threshold != (self.formula == "threshold",) * 2:
+            raise ValueError("threshold_percent and below_threshold belong to threshold, and only there")
+        return self
 
 
 class RulesPlan(Plan):
