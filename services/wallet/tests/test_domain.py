@@ -224,6 +224,8 @@ CODES = [
         "fund_not_found",
         "fund_ends_before_program",
         "rules_outside_program",
+        "rules_version_unknown",
+        "facts_unknown",
         "valid_from_passed",
         "valid_from_taken",
         "fund_not_ahead",

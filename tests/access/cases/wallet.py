@@ -57,6 +57,7 @@ CASES: dict[str, Case] = {
     "POST /v1/programs": Case({"administrator": own(202)}, body=PROGRAM),
     "GET /v1/programs": Case(others=listed_of_any(), lists="program"),
     "GET /v1/programs/{program_id}": public(),
+    "POST /v1/programs/{program_id}/replay": Case(OF_REGION, body={"month": "2026-10", "version": 1}),
     "POST /v1/programs/{program_id}/rules": Case({"administrator": own(202)}, body=RULES),
     "GET /v1/mrp": for_everyone(),
     "POST /v1/mrp": Case({"administrator": always(202)}, body=MRP),

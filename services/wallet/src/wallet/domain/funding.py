@@ -24,10 +24,11 @@ _REASONS = (
 
 
 class Payer(NamedTuple):
-    """A program that may pay, by the rules in force."""
+    """A program that may pay, by the rules in force and the child's coefficient."""
 
     program: Program
     rules: Rules
+    coefficient_percent: int
 
 
 class Need(NamedTuple):
@@ -68,7 +69,13 @@ def find_funding(books: Books, need: Need) -> Funding | Declined:
         return Declined("no_money", left)
     paying = {layer.program_id for layer in layers}
     rules = tuple(
-        FrozenRules(payer.program.id, payer.rules.version, payer.rules.evidence, payer.rules.charge)
+        FrozenRules(
+            payer.program.id,
+            payer.rules.version,
+            payer.rules.evidence,
+            payer.rules.charge,
+            payer.coefficient_percent,
+        )
         for payer in payers
         if payer.program.id in paying
     )
@@ -139,14 +146,14 @@ def _judge(books: Books, need: Need, entitlement: Entitlement) -> Payer | Declin
     )
     if clubs >= rules.clubs_per_child_max:
         return Declined("clubs_limit_reached", need.amount_tiyn)
-    rate = rules.rate_on(need.first, books.snapshot.mrp)
-    ceiling = rate * entitlement.coefficient_percent // 100
+    payer = Payer(program, rules, entitlement.coefficient_percent)
+    ceiling = rules.rate_on(need.first, books.snapshot.mrp) * payer.coefficient_percent // 100
     if command.price_tiyn > ceiling:
         return Declined("price_above_rate", command.price_tiyn - ceiling)
-    return _over_cap(books, need, Payer(program, rules), entitlement) or Payer(program, rules)
+    return _over_cap(books, need, payer) or payer
 
 
-def _over_cap(books: Books, need: Need, payer: Payer, entitlement: Entitlement) -> Declined | None:
+def _over_cap(books: Books, need: Need, payer: Payer) -> Declined | None:
     """Whether the program would pay more for the child, over all its enrollments, than it pays at most.
 
     The coefficient raises caps as it raises the rate. A year is the calendar's, as budgets are.
@@ -157,7 +164,7 @@ def _over_cap(books: Books, need: Need, payer: Payer, entitlement: Entitlement) 
     for code, cap_tiyn, months in caps:
         if cap_tiyn is not None:
             used = sum(books.used.get((need.command.child_id, payer.program.id, one), 0) for one in months)
-            over = used + need.amount_tiyn - cap_tiyn * entitlement.coefficient_percent // 100
+            over = used + need.amount_tiyn - cap_tiyn * payer.coefficient_percent // 100
             if over > 0:
                 return Declined(code, over)
     return None

@@ -29,6 +29,8 @@ class FrozenRules:
     version: int
     evidence: Mapping[str, Any]
     charge: Mapping[str, Any]
+    coefficient_percent: int | None = None
+    """The child's; None in holds that were made before it was kept."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""What the rules of programs can say besides: a rate in MRP, and caps for a child."""
+"""A rate in MRP and caps for a child in the rules of programs; and the facts that months were charged by."""
 
 from alembic import op
 
@@ -15,6 +15,13 @@ CREATE TABLE mrp (
     CONSTRAINT ck_mrp_amount_positive CHECK (amount_tiyn > 0)
 );
 INSERT INTO mrp (valid_from, amount_tiyn) VALUES ('2025-01-01', 393200), ('2026-01-01', 432500);
+CREATE TABLE month_facts (
+    month TEXT NOT NULL,
+    enrollment_id UUID NOT NULL,
+    revision INTEGER NOT NULL,
+    facts JSONB NOT NULL,
+    CONSTRAINT pk_month_facts PRIMARY KEY (month, enrollment_id)
+);
 ALTER TABLE program_rules
     ALTER COLUMN monthly_rate_tiyn DROP NOT NULL,
     ADD COLUMN monthly_rate_mrp_thousandths INTEGER,

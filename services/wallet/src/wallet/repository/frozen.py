@@ -1,13 +1,14 @@
-"""How frozen terms and verdicts are kept as JSON. They are read for as long as the ledger lives."""
+"""How frozen terms, verdicts and facts are kept as JSON. They are read for as long as the ledger lives."""
 
 from collections.abc import Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 import orjson
 
 from wallet.domain.charging import Verdict
+from wallet.domain.facts import Facts, LessonFacts, Said
 from wallet.domain.holds import FrozenRules, Lesson, Terms
 
 
@@ -28,6 +29,7 @@ def write_terms(terms: Terms) -> str:
                     "version": rules.version,
                     "evidence": rules.evidence,
                     "charge": rules.charge,
+                    "coefficient_percent": rules.coefficient_percent,
                 }
                 for rules in terms.rules
             ],
@@ -47,7 +49,13 @@ def read_terms(content: Mapping[str, Any]) -> Terms:
         covers_from=date.fromisoformat(content["covers_from"]),
         covers_until=date.fromisoformat(until) if until else None,
         rules=tuple(
-            FrozenRules(UUID(one["program_id"]), one["version"], one["evidence"], one["charge"])
+            FrozenRules(
+                UUID(one["program_id"]),
+                one["version"],
+                one["evidence"],
+                one["charge"],
+                one.get("coefficient_percent"),
+            )
             for one in content["rules"]
         ),
     )
@@ -63,4 +71,51 @@ def read_verdicts(content: Sequence[Sequence[Any]]) -> tuple[Verdict, ...]:
     return tuple(
         Verdict(UUID(lesson_id), date.fromisoformat(on), verdict, code)
         for lesson_id, on, verdict, code in content
+    )
+
+
+def write_facts(facts: Facts) -> str:
+    """The facts as JSON."""
+    return orjson.dumps(
+        {
+            "lessons": [
+                [
+                    str(lesson_id),
+                    one.on,
+                    one.took_place,
+                    [[said.source, str(said.person_id), said.present, said.at] for said in one.statements],
+                    one.excused,
+                    one.disputed,
+                    one.decided,
+                ]
+                for lesson_id, one in facts.lessons
+            ],
+            "guardians_until": facts.guardians_until,
+            "guardian_is_staff": facts.guardian_is_staff,
+        }
+    ).decode()
+
+
+def read_facts(content: Mapping[str, Any]) -> Facts:
+    """The facts from JSON."""
+    return Facts(
+        tuple(
+            (
+                UUID(lesson_id),
+                LessonFacts(
+                    date.fromisoformat(on),
+                    took_place,
+                    tuple(
+                        Said(source, UUID(person_id), present, datetime.fromisoformat(at))
+                        for source, person_id, present, at in statements
+                    ),
+                    excused,
+                    disputed,
+                    decided,
+                ),
+            )
+            for lesson_id, on, took_place, statements, excused, disputed, decided in content["lessons"]
+        ),
+        datetime.fromisoformat(content["guardians_until"]),
+        content["guardian_is_staff"],
     )

@@ -5,7 +5,7 @@ what the bank said. An account's number is its fund's number and a place: that b
 to one fund is thereby a CHECK on the posting itself.
 """
 
-from wallet.tables.charges import charges, item_entries, payable_items, signed_revisions
+from wallet.tables.charges import charges, item_entries, month_facts, payable_items, signed_revisions
 from wallet.tables.ledger import (
     accounts,
     allotment_places,
@@ -53,6 +53,7 @@ __all__ = [
     "holds",
     "item_entries",
     "metadata",
+    "month_facts",
     "mrp",
     "operations",
     "payable_items",

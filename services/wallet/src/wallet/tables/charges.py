@@ -26,6 +26,16 @@ charges = sa.Table(
     sa.Column("charged_at", sa.DateTime(timezone=True), nullable=False),
 )
 
+month_facts = sa.Table(
+    "month_facts",
+    metadata,
+    sa.Column("month", sa.Text, primary_key=True),
+    sa.Column("enrollment_id", sa.Uuid, primary_key=True),
+    sa.Column("revision", sa.Integer, nullable=False),
+    sa.Column("facts", JSONB, nullable=False),
+)
+"""What a month was charged by last, so that it can be priced again by other rules."""
+
 payable_items = sa.Table(
     "payable_items",
     metadata,

@@ -17,6 +17,7 @@ from wallet.domain.facts import Facts, LessonFacts, Said
 from wallet.domain.operations import Charge, Charged, Identity, Mismatched, Unready
 from wallet.repository import signatures
 from wallet.repository.holdings import MonthKey
+from wallet.repository.replays import keep_facts
 from wallet.usecases.items import leave_orders, tell_changes
 from wallet.usecases.post import post
 
@@ -42,6 +43,11 @@ async def charge_months(sheets: Sequence[tuple[Transaction, AttendanceClosed]]) 
             tell_changes(tx, result.changes)
         elif isinstance(result, Mismatched):
             log.error("sheet_repeated_with_other_content", identity=result.identity)
+    new = zip(commands, results, strict=True)
+    await keep_facts(
+        await sheets[0][0].driver(),
+        [command for command, one in new if isinstance(one, Charged) and one.operation_id == command.id],
+    )
     changes = [change for one in results if isinstance(one, Charged) for change in one.changes]
     await leave_orders(sheets[0][0], changes)
     await _report_mismatches(sheets[0][0], {(sheet.enrollment_id, sheet.month) for _, sheet in sheets})
