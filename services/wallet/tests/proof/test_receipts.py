@@ -166,7 +166,7 @@ def changed(**parts: object) -> str:
         "[" * 100_000,
         '{"operation":' * 8_000,
         "9" * 5_000,
-        "{" + " " * RECEIPT_LENGTH_MAX,
+        write(RECEIPT._replace(checkpoint="a" * RECEIPT_LENGTH_MAX)),
         write(RECEIPT)[:-1],
         write(RECEIPT) + "\n",
         write(RECEIPT).replace(",", ", "),

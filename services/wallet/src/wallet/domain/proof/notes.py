@@ -1,8 +1,8 @@
 """Texts with signatures below them, as c2sp.org/signed-note defines them, by Ed25519 (RFC 8032).
 
 The format of Go's checksum database and of public transparency logs: their tools read what is signed here.
-Read as from a stranger. Python libraries for it are none that we could stand on (GPL, days old, or internal
-to another tool), and it is this page.
+Read as from a stranger. It is this page, for in 2026 no Python library of it was one to stand on: they were
+a month old or internal to another tool.
 """
 
 import re
