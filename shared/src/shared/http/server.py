@@ -8,7 +8,8 @@ from starlette.types import ASGIApp
 
 SHUTDOWN_SECONDS = 10
 CONNECTIONS_MAX = 2500
-"""More than may wait for a turn: whoever is refused is to be told so by us, and when to come again."""
+"""More than may wait at fewer than 100 turns a second: whoever is refused is to be told so by us, and when
+to come again."""
 KEEP_ALIVE_SECONDS = 75
 """Longer than clients and proxies keep a silent connection (nginx: 60), so that they close it and not we: a
 request that is sent at that very moment gets no answer."""

@@ -26,7 +26,6 @@ SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, monthly_r
     month_cap_tiyn, year_cap_tiyn, clubs_per_child_max, evidence, charge
 FROM program_rules WHERE program_id = ANY($1::uuid[])
 """
-_MRP = "SELECT valid_from, amount_tiyn FROM mrp"
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +59,19 @@ async def read_payers(
             row["id"], row["program_id"], Mode(row["mode"]), row["budget_tiyn"], row["last_capture_on"]
         )
     programs = await read_programs(driver, program_ids)
-    return Payers(programs, funds, entitlements, await _read_mrp(driver, programs.values()))
+    return Payers(programs, funds, entitlements, await _mrp_for(driver, programs.values()))
 
 
-async def _read_mrp(driver: Driver, programs: Iterable[Program]) -> list[Mrp]:
+async def _mrp_for(driver: Driver, programs: Iterable[Program]) -> list[Mrp]:
     """Of all days, if one of these programs counts in it."""
     if all(rules.monthly_rate_tiyn is not None for program in programs for rules in program.rules):
         return []
-    return [Mrp(*row) for row in await driver.fetch(_MRP)]
+    return await read_mrp(driver)
+
+
+async def read_mrp(driver: Driver) -> list[Mrp]:
+    """The MRP of all days."""
+    return [Mrp(*row) for row in await driver.fetch("SELECT valid_from, amount_tiyn FROM mrp")]
 
 
 async def read_programs(driver: Driver, program_ids: Iterable[UUID]) -> dict[UUID, Program]:

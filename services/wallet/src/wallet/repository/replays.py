@@ -12,7 +12,6 @@ from wallet.domain.charging import Verdict
 from wallet.domain.facts import Facts
 from wallet.domain.holds import Terms
 from wallet.domain.operations import Charge
-from wallet.domain.programs import Mrp
 from wallet.repository.frozen import read_facts, read_terms, read_verdicts, write_facts
 from wallet.repository.payers import Driver
 
@@ -82,8 +81,3 @@ def _charged(row: asyncpg.Record) -> ChargedMonth:
         read_terms(row["terms"]),
         read_facts(row["facts"]) if row["facts"] else None,
     )
-
-
-async def all_mrp(tx: Transaction) -> list[Mrp]:
-    """The MRP of all days."""
-    return [Mrp(*row) for row in await (await tx.driver()).fetch("SELECT valid_from, amount_tiyn FROM mrp")]

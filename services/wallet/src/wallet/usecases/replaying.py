@@ -16,7 +16,7 @@ from shared.security import Principal
 from wallet.domain.programs import Mrp, Rules
 from wallet.domain.replaying import Replayed, replay, rules_of
 from wallet.repository import replays
-from wallet.repository.payers import read_programs
+from wallet.repository.payers import read_mrp, read_programs
 from wallet.repository.replays import ChargedMonth
 from wallet.usecases.plans import Plan, RulesPlan
 from wallet.usecases.programs import read_program
@@ -73,8 +73,9 @@ async def replay_month(
     if principal.scopes("administrator", "auditor").isdisjoint({program.region_id, program.id}):
         raise NotFoundError
     rules = await _rules(tx, program_id, plan)
+    mrp = await read_mrp(await tx.driver())
     months = await replays.charged_months(tx, program_id, plan.month, after=after, limit=limit)
-    return list(_lines(program_id, rules, await replays.all_mrp(tx), months, before))
+    return list(_lines(program_id, rules, mrp, months, before))
 
 
 async def _rules(tx: Transaction, program_id: UUID, plan: ReplayPlan) -> Rules:
