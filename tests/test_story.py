@@ -33,7 +33,8 @@ def played() -> Iterator[tuple[System, str]]:
 
 async def test_every_step_goes_as_told_and_the_books_are_right(played: tuple[System, str]) -> None:
     _, told = played
-    assert [line for line in told.splitlines() if "✗" in line and not LATE.search(line)] == [], told
+    wrong = [line for line in told.splitlines() if "✗" in line and not LATE.search(line)]
+    assert wrong == [], "\n".join([*wrong, told])
     assert "The story ends here" not in told, told
     assert re.search(r"All \d+ steps went as told\.|Not as told: step [\d, ]+ of \d+\.", told), told
     assert "NOT CLEAN" not in told, told

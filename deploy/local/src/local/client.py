@@ -18,7 +18,8 @@ from local.layout import Layout
 
 AT_ONCE = 8
 """How many requests are under way at a time: the machine is small, and shared with what answers them."""
-PATIENCE_SECONDS = 20.0
+PATIENCE_SECONDS = 30.0
+"""How long to wait for what must come where others share the cores; how fast it must be is checked apart."""
 _PAUSE_SECONDS = 0.1
 _SECONDS_MAX = 45.0
 

@@ -4,13 +4,12 @@ import time
 from typing import Any
 
 from local import client, clock
-from local.client import Answer
+from local.client import PATIENCE_SECONDS, Answer
 from local.seeds import district
 from local.story import happened
 from local.story.stage import Stage
 
 _ON_THE_WAY = frozenset({"requested", "funding"})
-_PATIENCE_SECONDS = 20
 
 
 async def find_cast(stage: Stage) -> None:
@@ -65,7 +64,7 @@ async def enroll(stage: Stage, number: int, direction: str, *, starts_on: str = 
 async def settle(
     stage: Stage, number: int, enrollment: dict[str, Any], passing: frozenset[str]
 ) -> dict[str, Any]:
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while enrollment["state"] in passing and time.monotonic() < deadline:
         enrollment = await stage.guardian(number).get(
             f"enrollment/v1/enrollments/{enrollment['id']}", wait=10.0, version=enrollment["version"]

@@ -4,11 +4,11 @@ import asyncio
 import time
 from typing import Any
 
+from local.client import PATIENCE_SECONDS
 from local.seeds import district
 from local.story import amounts, happened
 from local.story.asking import pass_time
 from local.story.lessons import OCTOBER, SEPTEMBER, dispute, lesson_on, see_case
-from local.story.observer import PATIENCE_SECONDS
 from local.story.stage import Stage, Step, tenge
 
 PROVIDERS = tuple(sorted({district.group(direction).provider for direction in happened.DIRECTIONS}))

@@ -9,12 +9,11 @@ from typing import Any, Self
 import httpx
 import orjson
 
-from local.client import Client
+from local.client import PATIENCE_SECONDS, Client
 from local.story import happened
 
 _GUARDIANS = (*range(1, 6), happened.DOUBTED, happened.NOT_THERE)
 FOLLOWED = (*(f"guardian-{number}" for number in _GUARDIANS), "director-1", "director-3")
-PATIENCE_SECONDS = 10.0
 _RECONNECT_SECONDS = 0.2
 
 

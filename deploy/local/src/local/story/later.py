@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from local import clock
+from local.client import PATIENCE_SECONDS
 from local.population import CHILDREN
 from local.seeds import district
 from local.story import amounts, happened
@@ -16,7 +17,6 @@ LEAVING_DAY = happened.LEAVING_DAY.isoformat()
 NOVEMBER_ENDS = "2026-11-30"
 STILL_ENROLLED = len(district.ENROLLED) + 2
 """In October: those of the seeds, the newcomer, and the child that got the freed seat."""
-_PATIENCE_SECONDS = 10
 
 
 async def end_on_a_day(stage: Stage) -> None:
@@ -141,7 +141,7 @@ async def read_messages(stage: Stage) -> None:
 
 async def _sent(stage: Stage, recipient: str, titles: list[str]) -> list[str]:
     """Subjects of mails and texts of SMS; waits until there are as many as titles."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     while True:
         sent = [one["subject"] or one["body"] for one in await stage.client.sent_messages(recipient)]
         if all(any(title in text for text in sent) for title in titles) or time.monotonic() > deadline:

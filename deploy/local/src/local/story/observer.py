@@ -10,10 +10,10 @@ from typing import Any, Self
 import orjson
 from aiokafka import AIOKafkaConsumer
 
+from local.client import PATIENCE_SECONDS
 from local.layout import Layout
 
 TOPICS = ("enrollment.events", "clubs.events", "wallet.events", "wallet.runs")
-PATIENCE_SECONDS = 10.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from local.client import PATIENCE_SECONDS
 from local.seeds import district
 from local.story import amounts, happened
 from local.story.asking import pass_time
@@ -10,7 +11,6 @@ from local.story.closing import charge_of, close_october, items_of
 from local.story.lessons import SEPTEMBER, mark_october
 from local.story.stage import Stage, Step, tenge
 
-_PATIENCE_SECONDS = 30.0
 _OVER = frozenset({"settled", "bounced"})
 REFUSED, ANSWERED_TWICE = 3, 2
 """Providers: what the bank does with their first orders."""
@@ -138,7 +138,7 @@ async def _run(stage: Stage, mode: str, key: str, *, refuse_own: bool = False) -
 
 async def _answered(stage: Stage, payout_id: str) -> dict[str, Any]:
     """The order, once the bank has said its last word."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
+    deadline = time.monotonic() + PATIENCE_SECONDS
     payout: dict[str, Any] = {"version": 0, "state": ""}
     while payout["state"] not in _OVER and time.monotonic() < deadline:
         payout = await stage.administrator().get(
