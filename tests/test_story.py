@@ -56,6 +56,13 @@ async def test_the_trace_of_an_order_leads_to_the_marks_and_to_the_budget_line(
         assert part in trace, trace
 
 
+async def test_the_ledger_is_sealed_and_found_as_it_was_signed(played: tuple[System, str]) -> None:
+    system, told = played
+    assert re.search(r"\d+ signed heads, 0 batches wait for their seal: nothing found", told), told
+    again = system.command("verify", check=False)
+    assert (again.returncode, again.stdout.endswith("nothing found\n")) == (0, True), again.stdout
+
+
 async def test_every_record_is_what_the_contracts_promise(played: tuple[System, str]) -> None:
     system, _ = played
     await system.settled(seconds=120)

@@ -30,7 +30,7 @@ from wallet.bank import Bank, Sender, ask_once
 from wallet.main import service
 from wallet.repository.payout_runs import PayoutRun
 from wallet.tables import payable_items, payout_runs, payouts
-from wallet.testing import PRICE, Deliver, World, asked
+from wallet.testing import PRICE, Deliver, World, asked, seal
 from wallet.usecases.payees import PAYEE, PayeePlan, propose_payee
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_run, start_payout_run
 from wallet.usecases.submitting import Leaving, let_leave
@@ -161,7 +161,8 @@ class Office:
         await set_clock(self.database, datetime.fromisoformat(moment))
 
     async def start(self) -> PayoutRun:
-        """The first administrator proposes a run."""
+        """The first administrator proposes a run, of what is sealed: all there is."""
+        await seal(self.edge)
         async with self.edge.transaction() as tx:
             return await start_payout_run(tx, self.world.people[0], self.fund_id)
 

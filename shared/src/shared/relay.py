@@ -1,9 +1,8 @@
 """Carries the outbox to Kafka: one relay per service, in the order of the ids, deleting what is acknowledged.
 
 After any error everything is dropped and it starts again at the first row, so an event may be sent twice and
-is never lost or overtaken. The scan begins at a floor that rises only over ids that no transaction can still
-commit, so that dead rows pinned by somebody's long transaction cost nothing. Only those who write to this
-outbox hold the floor down, and each only until they end.
+is never lost or overtaken. The scan begins at a floor over which no row can appear any more (`settled`), so
+that dead rows pinned by somebody's long transaction cost nothing.
 """
 
 import asyncio
@@ -18,6 +17,7 @@ from prometheus_client import Counter
 from shared.database import connect
 from shared.doorbell import Doorbell
 from shared.kafka import KafkaError, Message, Outlet
+from shared.settled import Settled
 from shared.telemetry import registry
 
 POLL_SECONDS = 0.05
@@ -37,13 +37,6 @@ log = structlog.get_logger()
 _LOCK = "SELECT pg_try_advisory_lock(hashtext('relay'), hashtext(current_schema()))"
 _NEXT = "SELECT id, topic, key, headers, value FROM outbox WHERE id > $1 ORDER BY id LIMIT $2"
 _DELETE = "DELETE FROM outbox WHERE id = ANY($1::bigint[])"
-_LAST_ID = "SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM outbox_id_seq"
-# An INSERT holds this lock until its transaction ends; vacuum and readers hold others.
-_WRITERS = """
-SELECT virtualtransaction FROM pg_locks
-WHERE relation = 'outbox'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
-  AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-"""
 
 
 class Relay:
@@ -81,7 +74,7 @@ class Relay:
 
     async def _carry(self, connection: "asyncpg.Connection[asyncpg.Record]", outlet: Outlet) -> None:
         started = time.monotonic()
-        floor, looked_at, settled = 0, 0.0, _Settled()
+        floor, looked_at, settled = 0, 0.0, Settled("outbox")
         while time.monotonic() - started < OUTLET_SECONDS_MAX:
             self._doorbell.outbox_rang.clear()
             if time.monotonic() - looked_at >= FLOOR_SECONDS:
@@ -100,25 +93,6 @@ class Relay:
             with suppress(TimeoutError):
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._doorbell.outbox_rang.wait()
-
-
-class _Settled:
-    """An id up to which every row is committed or will never be. It rises also while others always write."""
-
-    def __init__(self) -> None:
-        self.up_to = 0
-        self._next = 0
-        self._writers: set[str] = set()
-        """Those who wrote when `_next` was the last id: once they have ended, it is settled."""
-
-    async def look(self, connection: "asyncpg.Connection[asyncpg.Record]") -> None:
-        """The sequence is read first: whoever took an id up to it and is not seen with the lock has ended."""
-        last_id: int = await connection.fetchval(_LAST_ID)
-        writers = {row["virtualtransaction"] for row in await connection.fetch(_WRITERS)}
-        if self._writers & writers:
-            return
-        self.up_to = self._next if writers else last_id
-        self._next, self._writers = last_id, writers
 
 
 def _message(row: asyncpg.Record) -> Message:

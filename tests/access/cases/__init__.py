@@ -52,6 +52,8 @@ class Case:
     query: Mapping[str, str] = field(default_factory=dict)
     path: Mapping[str, str] = field(default_factory=dict)
     """Which thing a parameter of the path means, if its name does not say it."""
+    without_token: bool = False
+    """Whether the whole world may ask."""
     lists: str | None = None
     """What a list shows that is asked without any id: own and foreign are then looked for in one answer."""
 

@@ -17,6 +17,7 @@ from access.cases import (
 
 NAMES = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
 OF_REGION: ByRole = {"administrator": own(), "auditor": own()}
+OF_OPERATION: ByRole = {"guardian": own(), "director": own(), **WATCHED}
 PAYEE = {"iban": "KZ64722S000001234567", "name": "ТОО «Клуб»", "bin": "100140000003"}
 PROGRAM = {
     "region_id": "$region",
@@ -59,6 +60,10 @@ CASES: dict[str, Case] = {
     "GET /v1/programs/{program_id}": public(),
     "POST /v1/programs/{program_id}/replay": Case(OF_REGION, body={"month": "2026-10", "version": 1}),
     "POST /v1/programs/{program_id}/rules": Case({"administrator": own(202)}, body=RULES),
+    "GET /v1/log/checkpoint": for_everyone(without_token=True),
+    "GET /v1/log/consistency": for_everyone(without_token=True, query={"old": "0", "new": "1"}),
+    "GET /v1/receipts/{operation_id}": Case(OF_OPERATION, others=NOT_FOUND),
+    "GET /v1/receipts/{operation_id}/pdf": Case(OF_OPERATION, others=NOT_FOUND),
     "GET /v1/mrp": for_everyone(),
     "POST /v1/mrp": Case({"administrator": always(202)}, body=MRP),
     "POST /v1/funds": Case({"administrator": own(202)}, body=FUND),

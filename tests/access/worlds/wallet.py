@@ -14,7 +14,7 @@ from shared.events.envelope import Event
 from shared.testing import Database, envelope_of
 from wallet.main import service
 from wallet.tables import payouts
-from wallet.testing import NAME, World
+from wallet.testing import NAME, World, seal
 from wallet.usecases.programs import ProgramPlan, propose_program
 from wallet.usecases.runs import start_run
 
@@ -48,7 +48,11 @@ async def _side(edge: Edge, database: Database) -> Things:
     scene = Scene(edge, database, provider_id=provider_id)
     await deliver(scene.group(), scene.month("2026-12"))
     things = await _proposed(edge, world)
+    await seal(edge)
     async with edge.transaction() as tx:
+        driver = await tx.driver()
+        charged = "SELECT operation_id FROM charges WHERE enrollment_id = $1"
+        operation_id: UUID = await driver.fetchval(charged, sheet.request.enrollment_id)
         payout_id: UUID = (await tx.execute(sa.select(payouts.c.id).filter_by(run_id=run.id))).scalar_one()
     return things | {
         "region": world.region_id,
@@ -61,6 +65,7 @@ async def _side(edge: Edge, database: Database) -> Things:
         "enrollment": sheet.request.enrollment_id,
         "run": run.id,
         "payout": payout_id,
+        "operation": operation_id,
     }
 
 

@@ -177,6 +177,11 @@ async def delete_payouts(tx: Transaction, payout_ids: Collection[UUID]) -> None:
             store_of(tx).drop("payouts", id_)
 
 
+@instead_of(payouts.note_approvers)
+async def note_approvers(tx: Transaction, operation_id: UUID, run_id: UUID) -> None:
+    store_of(tx).put("payout_approvers", operation_id, run_id)
+
+
 @instead_of(payouts.next_prepared)
 async def next_prepared(tx: Transaction, *, besides: Collection[UUID]) -> UUID | None:
     runs = store_of(tx).rows("runs")

@@ -118,6 +118,7 @@ class Layout:
             "SW_SMS_URL": f"{outside}/sms",
             "SW_BANK_URL": f"{outside}/bank",
             "SW_BANK_ASK_SECONDS": "0.5",
+            "SW_CHECKPOINTS_FOLDER": str(places.CHECKPOINTS),
             "SW_FIRST_ADMINISTRATORS": ",".join(
                 str(people.person_id(login)) for login in people.LOGINS if login.startswith("administrator-")
             ),

@@ -4,6 +4,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from datetime import datetime
+from pathlib import Path
 from typing import Annotated, Any
 
 import httpx
@@ -12,7 +13,7 @@ from rich.console import Console
 
 from local import audit as auditing
 from local import clock as business
-from local import layout, people, places, report, seeds, shown, story, system, walk, watch
+from local import layout, people, places, report, seeds, shown, story, system, verifying, walk, watch
 from local import trace as tracing
 from local.errors import LocalError
 
@@ -154,6 +155,15 @@ def audit() -> None:
 
 
 @app.command()
+def verify(
+    receipt: Annotated[Path | None, typer.Argument(help="a receipt instead of the whole ledger")] = None,
+) -> None:
+    """Check the sealed ledger, or a receipt, against the signed heads: as an auditor would, without us."""
+    running = layout.load()
+    raise typer.Exit(verifying.receipt(running, receipt) if receipt else verifying.ledger(running))
+
+
+@app.command()
 def trace(
     kind: tracing.Kind,
     id_: Annotated[str, typer.Argument(metavar="ID", help="in full, as other traces print it")],
@@ -168,7 +178,7 @@ def trace(
 
 @app.command()
 def demo(base_port: BasePort = None, *, leave: Leave = False) -> None:
-    """Play the story on a fresh database, from the first link to a clean audit."""
+    """Play the story on a fresh database, from the first link to a clean audit and a verified ledger."""
     console.print("A fresh database: what this clone had is removed.")
     wanted = _wanted(base_port)
     system.reset()
@@ -177,12 +187,14 @@ def demo(base_port: BasePort = None, *, leave: Leave = False) -> None:
         _plant(wanted)
         told = story.play(wanted, console)
         clean = asyncio.run(auditing.run(wanted, console))
+        console.print("\nThe sealed ledger, as an auditor checks it, without the service:")
+        sealed = verifying.ledger(wanted) == 0
     finally:
         if leave:
             system.stop()
     if not leave:
         shown.addresses(console, wanted)
-    if not (told and clean):
+    if not (told and clean and sealed):
         raise typer.Exit(1)
 
 

@@ -23,7 +23,7 @@ from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError
 from wallet.domain.bank_statements import Line
 from wallet.domain.payouts import State
 from wallet.repository.payouts import Payout, only_sender
-from wallet.settings import WalletSettings
+from wallet.settings import WalletSettings, own_settings
 from wallet.usecases import answers, recovery, submitting
 from wallet.usecases.submitting import Leaving, OrderChangedError
 
@@ -146,7 +146,7 @@ async def open_bank(settings: WalletSettings) -> AsyncIterator[Bank]:
 
 async def submit_payouts(edge: Edge, settings: Settings) -> None:
     """Send approved orders as they come, until canceled. Of several workers one does."""
-    own = _own(settings)
+    own = own_settings(settings)
     async with open_bank(own) as bank:
         while True:
             try:
@@ -237,7 +237,7 @@ class Sender:
 
 async def ask_bank(edge: Edge, settings: Settings) -> None:
     """Ask about all orders that are on their way, round after round, until canceled."""
-    own = _own(settings)
+    own = own_settings(settings)
     async with open_bank(own) as bank:
         while True:
             await until_it_passes(lambda: ask_once(edge, bank))
@@ -275,7 +275,7 @@ async def _ask(edge: Edge, bank: Bank, order: Payout) -> None:
 
 async def read_statements(edge: Edge, settings: Settings) -> None:
     """While the ledger recovers, find out what the bank paid meanwhile; round after round, until canceled."""
-    own = _own(settings)
+    own = own_settings(settings)
     async with open_bank(own) as bank:
         while True:
             await until_it_passes(lambda: recover_once(edge, bank))
@@ -310,9 +310,3 @@ async def _match(edge: Edge, line: Line) -> None:
         while going_on:
             async with edge.transaction() as tx:
                 going_on = await recovery.match(tx, line)
-
-
-def _own(settings: Settings) -> WalletSettings:
-    if not isinstance(settings, WalletSettings):
-        raise TypeError("the wallet runs with its own settings")
-    return settings

@@ -3,6 +3,7 @@
 from shared.service import Service
 from wallet import api, consumers, jobs, tables
 from wallet.bank import ask_bank, read_statements, submit_payouts
+from wallet.publishing import seal_ledger
 from wallet.repository.audits import AUDITS
 from wallet.settings import WalletSettings
 from wallet.usecases.funds import FUND, republish_funds
@@ -21,6 +22,14 @@ service = Service(
     approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
-    jobs=(fund_children, give_up_runs, submit_payouts, ask_bank, read_statements, jobs.show_money),
+    jobs=(
+        fund_children,
+        give_up_runs,
+        submit_payouts,
+        ask_bank,
+        read_statements,
+        seal_ledger,
+        jobs.show_money,
+    ),
     settings=WalletSettings,
 )

@@ -8,17 +8,25 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from shared.approvals import Approvals
 from shared.database import new_id
 from shared.edge import Edge
 from shared.events.enrollment import EntitlementDescribed, FundingRequested, PlannedLesson
 from shared.security import Grant, Principal
+from shared.settled import Settled
+from wallet.domain.proof.checkpoints import Checkpoint
+from wallet.domain.proof.merkle import EMPTY_ROOT
 from wallet.usecases.funds import FUND, FundPlan, deposit, propose_fund
 from wallet.usecases.programs import PROGRAM, ProgramPlan, propose_program
 from wallet.usecases.rules import RULES, NewRules, propose_rules
+from wallet.usecases.sealing import Log, seal_batches
 
 NAME = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
 PRICE = 1_875_000
+
+LOG = Log("test.example/wallet", (Ed25519PrivateKey.from_private_bytes(bytes(32)),))
 
 Deliver = Callable[..., Awaitable[None]]
 Check = Callable[[], Awaitable[None]]
@@ -123,6 +131,14 @@ def asked(
         price_tiyn=price,
         lessons=lessons,
     )
+
+
+async def seal(edge: Edge) -> None:
+    """Seal all that is posted, as the worker does."""
+    more = True
+    while more:
+        async with edge.transaction() as tx:
+            more = await seal_batches(tx, LOG, Settled("batches"), Checkpoint(LOG.name, 0, EMPTY_ROOT))
 
 
 async def waits_for_a_lock(edge: Edge, rival: asyncio.Task[Any] | None = None) -> None:

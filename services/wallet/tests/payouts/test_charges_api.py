@@ -9,7 +9,7 @@ from shared.database import new_id
 from shared.security import Role, ScopeKind
 from shared.testing_http import ServedApi, signed_in
 from shared.texts import LANGUAGES
-from wallet.testing import PRICE
+from wallet.testing import PRICE, seal
 
 MONTH = "2026-10"
 
@@ -97,6 +97,8 @@ async def test_a_line_says_what_holds_it_up_until_it_is_paid(
         assert (item["text"] is None) == (item["reason"] is None)
         return item["stage"], item["reason"], item["days_late"]
 
+    assert await line() == ("due", "not_sealed", 0)
+    await seal(office.edge)
     assert await line() == ("due", "waits_for_run", 0)
     await office.deliver(sheet.closed(disputed=1))
     assert await line() == ("due", "frozen", 0)
@@ -134,6 +136,7 @@ async def test_a_line_waits_for_its_signature_its_day_and_an_account(api: Served
     await office.deliver(sheet.closed(absent=1), sheet.closed())
     assert await lines(provider_id) == [("due", "not_due_yet"), ("charged", "not_signed")]
     await office.go_to("2026-11-18T09:00:00+05:00")
+    await seal(office.edge)
     assert await lines(provider_id) == [("due", "waits_for_run"), ("charged", "not_signed")]
     await office.name_account(provider_id, IBANS[2])
     assert await lines(provider_id) == [("due", "payee_is_new"), ("charged", "not_signed")]

@@ -10,7 +10,7 @@ from rig.office import BIN, IBANS, Desk, Office, SandboxBank
 from shared.database import new_id
 from shared.testing_http import ServedApi, signed_in
 from shared.texts import LANGUAGES, Texts
-from wallet.testing import World
+from wallet.testing import World, seal
 
 PAYEE = {"iban": IBANS[0], "name": "ТОО «Шаңырақ»", "bin": BIN}
 CODES = ("nothing_due", "run_changed", "iban_invalid", "bank_unknown", "bin_invalid")
@@ -106,6 +106,7 @@ async def test_a_run_is_proposed_approved_by_another_and_followed_to_the_bank(
     provider_id = await office.new_provider()
     await office.owe(provider_id, children=2)
     bank.behave("reject")
+    await seal(office.edge)
     async with signed_in(api.url, api.issuer, one) as client:
         answer = await client.post("/v1/payout-runs", json={"fund_id": str(office.fund_id)})
         assert answer.status_code == 202

@@ -1,6 +1,7 @@
 """Payout runs: what is taken, who agrees on it, and what a dispute changes of it."""
 
 import asyncio
+from base64 import b64encode
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from shared.events.wallet import ClaimOpened, ItemFrozen
 from shared.security import Principal
 from wallet.repository.payout_runs import take_due
 from wallet.settings import WalletSettings
-from wallet.testing import Check
+from wallet.testing import Check, seal
 from wallet.usecases.payouts import PAYOUT_RUN, start_payout_run
 from wallet.usecases.submitting import OrderChangedError, let_leave
 
@@ -83,6 +84,7 @@ async def test_a_run_takes_nothing_that_a_dispute_has_frozen(office: Office) -> 
     disputed, _ = await office.owe(await office.new_provider(), children=2)
     await office.deliver(disputed.closed(disputed=1))
     frozen = {item["id"] for item in await office.items() if item["frozen"]}
+    await seal(office.edge)
     async with office.edge.transaction() as tx:
         taken = {item.item_id for item in await take_due(tx, office.fund_id, clock.civil_date(tx.now))}
     assert (len(frozen), len(taken), taken & frozen) == (1, 1, set())
@@ -303,12 +305,24 @@ async def test_a_dispute_behind_an_approval_that_is_about_to_be_committed_asks_f
 
 async def test_a_second_run_behind_one_that_is_about_to_be_committed_finds_nothing(office: Office) -> None:
     await office.owe(await office.new_provider(), children=2)
+    await seal(office.edge)
     async with office.edge.transaction() as tx:
         await start_payout_run(tx, office.world.people[0], office.fund_id)
         second = asyncio.create_task(office.start())
         await _waits(second)
     with pytest.raises(ConflictError, match="nothing_due"):
         await second
+
+
+async def test_nothing_is_paid_before_it_is_sealed(office: Office) -> None:
+    await office.owe(await office.new_provider())
+    await seal(office.edge)
+    (later,) = await office.owe(await office.new_provider())
+    async with office.edge.transaction() as tx:
+        await start_payout_run(tx, office.world.people[0], office.fund_id)
+    waiting = [item for item in await office.items() if item["stage"] == "due"]
+    assert [item["enrollment_id"] for item in waiting] == [later.request.enrollment_id]
+    assert await office.stages() == ["due", "in_run"]
 
 
 def test_in_production_the_account_that_pays_is_said() -> None:
@@ -326,3 +340,19 @@ def test_in_production_the_account_that_pays_is_said() -> None:
         WalletSettings.model_validate(told)
     with pytest.raises(ValueError, match="SW_BANK_URL"):
         WalletSettings.model_validate(told | payer | {"bank_url": "http://bank.example"})
+
+
+def test_in_production_nobody_signs_with_a_key_that_anybody_knows() -> None:
+    base = {"database_url": "postgresql://", "issuer": "https://issuer.example"}
+    told = {
+        "log_name": "example.kz/wallet",
+        "log_keys": [b64encode(bytes(range(32))).decode()],
+        "checkpoints_folder": "checkpoints",
+    }
+    settings = WalletSettings.model_validate(base | told | {"environment": "development"})
+    settings.model_copy(update={"environment": "production"}).require_own_log()
+    for name in told:
+        default = WalletSettings.model_fields[name].default
+        other = settings.model_copy(update={"environment": "production", name: default})
+        with pytest.raises(ValueError, match="SW_LOG_KEYS"):
+            other.require_own_log()

@@ -47,7 +47,7 @@ def paid(number: int) -> SealedOperation:
 
 
 def postings_of(operation: SealedOperation) -> list[SealedPosting]:
-    return [SealedPosting(operation.id, 1, 2, 3), SealedPosting(operation.id, 2, 3, 4)]
+    return [SealedPosting(operation.id, 0, 1, 2, 3), SealedPosting(operation.id, 1, 2, 3, 4)]
 
 
 def receipt_of(number: int, batches: int = 5, operations: int = 3) -> Receipt:

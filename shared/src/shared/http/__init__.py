@@ -1,6 +1,6 @@
 """The HTTP edge: everything an `api.py` needs. It translates; what is allowed is decided below it."""
 
-from shared.http.access import Language, Person, Signed, Tx
+from shared.http.access import Language, Person, PublicLook, Signed, Tx
 from shared.http.content import Body, Day, Name, Text, Whole
 from shared.http.paging import Key, Listing, Page, PageQuery
 from shared.http.routing import Router, changes_nothing
@@ -16,6 +16,7 @@ __all__ = [
     "Page",
     "PageQuery",
     "Person",
+    "PublicLook",
     "Router",
     "Signed",
     "Text",

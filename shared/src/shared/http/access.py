@@ -1,7 +1,7 @@
 """What an endpoint can ask for by its parameters: the transaction, who calls, and their language.
 
 The transaction is committed before the answer is sent (`scope="function"`): an answer is never ahead of the
-truth. Nobody is given a transaction without a good token.
+truth. Nobody is given a transaction without a good token, but to look at what the whole world may see.
 """
 
 import asyncio
@@ -30,9 +30,14 @@ log = structlog.get_logger()
 _bearer = HTTPBearer(auto_error=False, bearerFormat="JWT", description="OIDC access token")
 
 
-async def _authenticate(
+async def authenticate(
     request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
 ) -> UUID:
+    """Who is signed in.
+
+    Raises:
+        RefusedError: nobody is, or the token is not good.
+    """
     if credentials is None:
         raise _unauthenticated("token_missing")
     try:
@@ -47,7 +52,7 @@ def _unauthenticated(code: str) -> RefusedError:
     return RefusedError(401, code, headers={"WWW-Authenticate": challenge})
 
 
-Person = Annotated[UUID, Depends(_authenticate)]
+Person = Annotated[UUID, Depends(authenticate)]
 """The id of who is signed in, without a look at the database."""
 
 
@@ -79,6 +84,15 @@ async def _transaction(request: Request, _: Person) -> AsyncIterator[Transaction
 
 Tx = Annotated[Transaction, Depends(_transaction, scope="function")]
 """The transaction of the request, committed when the endpoint has returned and rolled back when it raised."""
+
+
+async def _public_look(request: Request) -> AsyncIterator[Transaction]:
+    async with open_transaction(request, look=True) as tx:
+        yield tx
+
+
+PublicLook = Annotated[Transaction, Depends(_public_look, scope="function")]
+"""For what anybody may see, without a token. It only reads."""
 
 
 async def _principal(tx: Tx, person_id: Person) -> Principal:

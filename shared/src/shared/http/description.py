@@ -13,6 +13,7 @@ from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from pydantic.json_schema import models_json_schema
 
+from shared.http.access import authenticate
 from shared.http.problems import Problem
 from shared.http.waiting import Wait
 from shared.security import Principal
@@ -58,7 +59,7 @@ _METHODS_WITH_CONTENT = frozenset({"POST", "PUT", "PATCH"})
 
 def statuses_of(route: APIRoute) -> list[int]:
     """The refusals to expect of a route."""
-    statuses = {400, 401, 414, 431, 503}
+    statuses = {400, 414, 431, 503} | ({401} if _asks_who(route.dependant) else set())
     names = {*_parameters(route.dependant)}
     if names:
         statuses.add(422)
@@ -69,6 +70,10 @@ def statuses_of(route: APIRoute) -> list[int]:
     if set(route.methods or ()) & _METHODS_WITH_CONTENT:
         statuses |= {408, 409, 413, 415, 422}
     return sorted(statuses)
+
+
+def _asks_who(dependant: Dependant) -> bool:
+    return dependant.call is authenticate or any(_asks_who(one) for one in dependant.dependencies)
 
 
 def _parameters(dependant: Dependant) -> Iterator[str]:

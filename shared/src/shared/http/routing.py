@@ -157,11 +157,11 @@ def _check_content_type(request: Request) -> None:
 
 
 class Router(APIRouter):
-    """`APIRouter` for those who are signed in."""
+    """`APIRouter` for those who are signed in, or for the whole world."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, public: bool = False) -> None:
         # As a dependency of the router it is solved before all others: no token, no transaction.
-        super().__init__(route_class=_Route, dependencies=[Depends(_signed_in)])
+        super().__init__(route_class=_Route, dependencies=[] if public else [Depends(_signed_in)])
 
 
 async def _signed_in(_: Person) -> None:

@@ -1,8 +1,8 @@
 """The wallet's HTTP API: translates requests into use cases, and what they find into views."""
 
 from shared.http import Router
-from wallet.api import charges, mrp, payees, payouts, programs, replays, runs, traces, wallets
+from wallet.api import charges, log, mrp, payees, payouts, programs, receipts, replays, runs, traces, wallets
 
-router = Router()
-for part in (charges, mrp, payees, payouts, programs, replays, runs, traces, wallets):
+router = Router(public=True)  # each part says whether one has to be signed in
+for part in (charges, log, mrp, payees, payouts, programs, receipts, replays, runs, traces, wallets):
     router.include_router(part.router)

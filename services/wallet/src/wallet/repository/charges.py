@@ -8,6 +8,7 @@ import sqlalchemy as sa
 
 from shared.database import Transaction
 from shared.security import Principal
+from wallet.repository.payout_runs import UNSEALED_ITEM
 
 _CHARGE: Final = sa.text("""
     SELECT enrollment_id, child_id, provider_id, group_id, month, revision, cost_tiyn, captured_tiyn,
@@ -18,17 +19,20 @@ _CHARGE: Final = sa.text("""
 """).bindparams(
     sa.bindparam("children", type_=sa.ARRAY(sa.Uuid)), sa.bindparam("providers", type_=sa.ARRAY(sa.Uuid))
 )
-_ITEMS: Final = sa.text("""
+_ITEMS: Final = sa.text(
+    f"""
     SELECT i.id, i.enrollment_id, i.child_id, i.group_id, i.month, i.fund_id, i.revision, i.charged_tiyn,
         i.amount_tiyn, i.claimed_tiyn, i.stage, i.frozen, i.due_on, i.payout_id, p.state AS payout_state,
         r.state AS run_state,
-        y.id IS NOT NULL AS has_payee, y.payable_from
+        y.id IS NOT NULL AS has_payee, y.payable_from,
+        i.stage = 'due' AND {UNSEALED_ITEM.format(item_id="i.id")} AS unsealed
     FROM payable_items i LEFT JOIN payouts p ON p.id = i.payout_id LEFT JOIN payout_runs r ON r.id = p.run_id
         LEFT JOIN payees y ON y.provider_id = i.provider_id AND y.replaced_at IS NULL
     WHERE i.provider_id = :provider_id AND i.month = :month
         AND (CAST(:after AS uuid) IS NULL OR i.id > CAST(:after AS uuid))
     ORDER BY i.id LIMIT :limit
-""")
+"""  # noqa: S608 - ours
+)
 
 
 async def find_charge(

@@ -37,6 +37,13 @@ class PayoutRun:
     approved_at: datetime | None
 
 
+UNSEALED_ITEM: Final = """EXISTS (
+    SELECT FROM item_entries e JOIN operations o ON o.id = e.operation_id
+    WHERE e.item_id = {item_id} AND NOT EXISTS (SELECT FROM log_entries l WHERE l.batch_id = o.batch_id)
+)"""
+"""Whether something that an item became what it is by is in no signed log yet."""
+
+
 class DueItem(NamedTuple):
     """An item that can be paid now, and to whom."""
 
@@ -47,7 +54,10 @@ class DueItem(NamedTuple):
 
 
 async def take_due(tx: Transaction, fund_id: UUID, today: date) -> list[DueItem]:
-    """The fund's due items whose providers have a payee that may be paid to, locked until our commit."""
+    """The fund's due items whose providers have a payee that may be paid to, locked until our commit.
+
+    Only sealed ones: nothing is paid that could still be undone without a trace.
+    """
     current = sa.and_(
         payees.c.provider_id == payable_items.c.provider_id,
         payees.c.replaced_at.is_(None),
@@ -61,6 +71,7 @@ async def take_due(tx: Transaction, fund_id: UUID, today: date) -> list[DueItem]
             ~payable_items.c.frozen,
             payable_items.c.due_on <= today,
             sa.exists().where(current),
+            sa.text(f"NOT {UNSEALED_ITEM.format(item_id='payable_items.id')}"),
         )
         .order_by(payable_items.c.id)
         .with_for_update()

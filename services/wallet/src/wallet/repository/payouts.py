@@ -16,7 +16,15 @@ from shared.database import Transaction, connect
 from wallet.domain.bank_messages import Party
 from wallet.domain.items import Stage
 from wallet.domain.payouts import FINAL, State
-from wallet.tables import bank_reports, item_entries, payable_items, payout_runs, payouts, recoveries
+from wallet.tables import (
+    bank_reports,
+    item_entries,
+    payable_items,
+    payout_approvers,
+    payout_runs,
+    payouts,
+    recoveries,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,14 @@ async def find_payout(tx: Transaction, payout_id: UUID) -> Payout | None:
     """The order as it stands."""
     row = (await tx.execute(sa.select(*_ORDER_COLUMNS).where(payouts.c.id == payout_id))).mappings().first()
     return _payout(row) if row else None
+
+
+async def note_approvers(tx: Transaction, operation_id: UUID, run_id: UUID) -> None:
+    """The two persons who agreed that this money leaves, for the seal."""
+    persons = sa.select(
+        sa.literal(operation_id, sa.Uuid), payout_runs.c.proposed_by, payout_runs.c.approved_by
+    ).where(payout_runs.c.id == run_id)
+    await tx.execute(sa.insert(payout_approvers).from_select(list(payout_approvers.c), persons))
 
 
 async def months_of(tx: Transaction, payout_id: UUID) -> Sequence[str]:

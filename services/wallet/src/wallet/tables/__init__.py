@@ -1,8 +1,8 @@
 """The wallet's tables. What keeps them as they are (triggers, rights) stands in the migrations.
 
-Postings, operations and batches are insert-only, and so are charges, signatures, what happened to items and
-what the bank said. An account's number is its fund's number and a place: that both sides of a posting belong
-to one fund is thereby a CHECK on the posting itself.
+Postings, operations and batches are insert-only, and so are charges, signatures, what happened to items, what
+the bank said, and the log that seals them. An account's number is its fund's number and a place: that both
+sides of a posting belong to one fund is thereby a CHECK on the posting itself.
 """
 
 from wallet.tables.charges import charges, item_entries, month_facts, payable_items, signed_revisions
@@ -30,6 +30,7 @@ from wallet.tables.programs import (
     program_rules,
     programs,
 )
+from wallet.tables.proof import checkpoints, log_entries, log_nodes, payout_approvers
 from wallet.tables.recovery import bank_days, bank_lines, recoveries
 from wallet.tables.schema import FUND_SHIFT, metadata
 
@@ -42,6 +43,7 @@ __all__ = [
     "bank_reports",
     "batches",
     "charges",
+    "checkpoints",
     "enrollment_months",
     "enrollments",
     "entitlements",
@@ -52,12 +54,15 @@ __all__ = [
     "hold_layers",
     "holds",
     "item_entries",
+    "log_entries",
+    "log_nodes",
     "metadata",
     "month_facts",
     "mrp",
     "operations",
     "payable_items",
     "payees",
+    "payout_approvers",
     "payout_runs",
     "payouts",
     "postings",

@@ -76,13 +76,14 @@ def _reason(row: dict[str, Any], now: datetime) -> str | None:
 
 
 def _why_not_paid(row: dict[str, Any], now: datetime) -> str:
-    """Nobody to pay to, too early, an account that is too new; otherwise only that nobody started a run."""
+    """No account, too early, too new an account, not sealed; otherwise only that nobody started a run."""
     if not row["has_payee"]:
         return "no_payee"
     if clock.civil_date(now) < row["due_on"]:
         return "not_due_yet"
-    cooling = row["payable_from"] is not None and now < row["payable_from"]
-    return "payee_is_new" if cooling else "waits_for_run"
+    if row["payable_from"] is not None and now < row["payable_from"]:
+        return "payee_is_new"
+    return "not_sealed" if row["unsealed"] else "waits_for_run"
 
 
 _WAITS_FOR = {

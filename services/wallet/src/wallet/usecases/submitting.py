@@ -74,6 +74,7 @@ async def let_leave(tx: Transaction, payout_id: UUID, payer: Party) -> Leaving:
         now.amount_tiyn,
     ):
         raise OrderChangedError
+    await payouts.note_approvers(tx, command.id, run.id)
     content = write_order(_bank_order(tx, now, payer))
     await payouts.update_payout(
         tx, now.id, state=State.SUBMITTING, content=content, submitted_at=tx.now, attempts=1

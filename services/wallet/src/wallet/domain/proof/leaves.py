@@ -20,7 +20,7 @@ from wallet.domain.proof.unproven import UnprovenError
 _LAYOUT = 1
 _OPERATION, _POSTING, _BATCH = 1, 2, 3
 """Kinds of leaves."""
-_KINDS = {
+KINDS = {
     "deposit": 1,
     "allot": 2,
     "hold": 3,
@@ -31,7 +31,8 @@ _KINDS = {
     "settle": 8,
     "bounce": 9,
 }
-_KIND_NAMES = {number: name for name, number in _KINDS.items()}
+"""A number means a kind for as long as the ledger lives."""
+_KIND_NAMES = {number: name for name, number in KINDS.items()}
 _CODE = re.compile(r"[!-~]{1,64}")
 """No zero byte in it: it is filled up with these."""
 _APPROVERS_MAX = 2
@@ -39,7 +40,7 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 _OPERATION_LAYOUT = struct.Struct(">BBBB16s16s8s16s16sq64s32s16s16s")
-_POSTING_LAYOUT = struct.Struct(">BB16sqqq")
+_POSTING_LAYOUT = struct.Struct(">BB16sHqqq")
 _BATCH_LAYOUT = struct.Struct(">BBqqII32s")
 
 _Sealed = TypeVar("_Sealed")
@@ -66,6 +67,8 @@ class SealedPosting(NamedTuple):
     """What is sealed of a posting: all of it."""
 
     operation_id: UUID
+    place: int
+    """Among the postings of its operation."""
     debit_account: int
     credit_account: int
     amount_tiyn: int
@@ -99,7 +102,7 @@ def seal(
 
 
 def batch_leaves(operations: Sequence[SealedOperation], postings: Sequence[SealedPosting]) -> list[bytes]:
-    """In their one order: operations by id, each followed by its postings by their accounts.
+    """In their one order: operations by id, each followed by its postings by their places.
 
     Raises:
         ValueError: a posting is of no operation of this batch, so nobody could say where it stands.
@@ -110,7 +113,7 @@ def batch_leaves(operations: Sequence[SealedOperation], postings: Sequence[Seale
     leaves: list[bytes] = []
     for operation in sorted(operations, key=lambda one: one.id.int):
         leaves.append(operation_leaf(operation))
-        leaves += map(posting_leaf, sorted(of_operation.pop(operation.id, ()), key=lambda one: one[1:]))
+        leaves += map(posting_leaf, sorted(of_operation.pop(operation.id, ())))
     if of_operation:
         raise ValueError(f"{len(of_operation)} operations of these postings are not in the batch")
     return leaves
@@ -122,7 +125,7 @@ def operation_leaf(operation: SealedOperation) -> bytes:
     Raises:
         ValueError: a field is none that an operation can have.
     """
-    if operation.kind not in _KINDS:
+    if operation.kind not in KINDS:
         raise ValueError(f"no leaf has the kind {operation.kind}")
     if len(operation.approvers) > _APPROVERS_MAX:
         raise ValueError(f"{len(operation.approvers)} approvers of one operation")
@@ -134,7 +137,7 @@ def operation_leaf(operation: SealedOperation) -> bytes:
         _LAYOUT,
         _OPERATION,
         sum(1 << place for place, value in enumerate(optional) if value is not None),
-        _KINDS[operation.kind],
+        KINDS[operation.kind],
         operation.id.bytes,
         _of_length(operation.identity, 16),
         _of_length(operation.digest, 8),

@@ -106,6 +106,15 @@ def open_note(note: str, key: VerifierKey) -> str:
     return text
 
 
+def read_text(note: str) -> str:
+    """The text of a note of our own, whoever signed it.
+
+    Raises:
+        UnprovenError: it is no note.
+    """
+    return _parts(note)[0]
+
+
 def _line(text: str, name: str, key: Ed25519PrivateKey) -> str:
     return f"— {name} {in_base64(VerifierKey.of(name, key).id + key.sign(text.encode()))}\n"
 
