@@ -1,8 +1,4 @@
-"""What can be asked of the ledger, and what it answers.
-
-An operation's identity is (origin, kind, key). The same identity with the same content gets the first result,
-whatever it was; with other content it is `Mismatched` and nothing is written.
-"""
+"""What enrollments and their months ask for: money held, given back, and charged."""
 
 from dataclasses import dataclass
 from datetime import date
@@ -13,46 +9,7 @@ from wallet.domain.charging import Verdict
 from wallet.domain.facts import Facts
 from wallet.domain.holds import Lesson
 from wallet.domain.items import Change
-
-
-class Identity(NamedTuple):
-    """Who asked, for what kind of thing, under which key of theirs. Made by the server, never by a client."""
-
-    origin: str
-    kind: str
-    key: str
-
-
-@dataclass(frozen=True, slots=True)
-class Deposit:
-    """Money of the funder arrived at the bank."""
-
-    id: UUID
-    identity: Identity
-    fund_id: UUID
-    amount_tiyn: int
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """What the same identity must repeat to be the same request."""
-        return self.fund_id, self.amount_tiyn
-
-
-@dataclass(frozen=True, slots=True)
-class Allot:
-    """Set money of an `ahead` fund aside for a child until a day, once for each such day."""
-
-    id: UUID
-    identity: Identity
-    fund_id: UUID
-    child_id: UUID
-    expires_on: date
-    amount_tiyn: int
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """What the same identity must repeat to be the same request."""
-        return self.fund_id, self.child_id, self.expires_on, self.amount_tiyn
+from wallet.domain.operations.identity import Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,65 +114,11 @@ class Charge:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _OfOrder:
-    """About one order to the bank: from which fund, to which provider. Its items are those that name it."""
-
-    id: UUID
-    identity: Identity
-    payout_id: UUID
-    fund_id: UUID
-    provider_id: UUID
-
-    @property
-    def content(self) -> tuple[object, ...]:
-        """What the same identity must repeat to be the same request."""
-        return self.payout_id, self.fund_id, self.provider_id
-
-
-@dataclass(frozen=True, slots=True)
-class PayOut(_OfOrder):
-    """The order leaves: its items are `submitting`, their money is on its way."""
-
-
-@dataclass(frozen=True, slots=True)
-class Settle(_OfOrder):
-    """The provider has the money."""
-
-
-@dataclass(frozen=True, slots=True)
-class Bounce(_OfOrder):
-    """The bank did not pay: the order's items are due again, and owed as before."""
-
-
-OfOrder = PayOut | Settle | Bounce
-OfEnrollment = HoldMonth | Reduce | Release | Charge
-Command = Deposit | Allot | OfEnrollment | OfOrder
-
-
-def child_of(command: Command) -> UUID | None:
-    """Whose wallet the command is about, if it is about one."""
-    return None if isinstance(command, Deposit | OfOrder) else command.child_id
-
-
 class Share(NamedTuple):
     """What one fund reserves of a hold."""
 
     program_id: UUID
     fund_id: UUID
-    amount_tiyn: int
-
-
-class Deposited(NamedTuple):
-    """The money is in the fund, by the operation that did it first."""
-
-    operation_id: UUID
-    amount_tiyn: int
-
-
-class Allotted(NamedTuple):
-    """The money is the child's, until the day."""
-
     amount_tiyn: int
 
 
@@ -256,51 +159,3 @@ class Superseded(NamedTuple):
     """A later revision, or this one, was charged before: nothing to do."""
 
     amount_tiyn: int = 0
-
-
-class Unready(NamedTuple):
-    """A fact that the decision needs has not arrived: nothing was written, ask again."""
-
-    fact: str
-
-
-class PaidOut(NamedTuple):
-    """The order's items left for the bank."""
-
-    operation_id: UUID
-    amount_tiyn: int
-
-
-class Settled(NamedTuple):
-    """The money left our account."""
-
-    operation_id: UUID
-    amount_tiyn: int
-
-
-class Bounced(NamedTuple):
-    """The order's items are owed again."""
-
-    operation_id: UUID
-    amount_tiyn: int
-    changes: tuple[Change, ...] = ()
-    """Items that are frozen now, for their month is; told once."""
-
-
-class Declined(NamedTuple):
-    """The rules do not allow it, or there is not enough. Final for this identity."""
-
-    code: str
-    missing_tiyn: int
-
-
-class Mismatched(NamedTuple):
-    """The identity, or the enrollment, belongs to another content: an error of the asker, nothing written."""
-
-    identity: Identity
-
-
-OrderResult = PaidOut | Settled | Bounced
-Final = Deposited | Allotted | Held | Released | Charged | Superseded | OrderResult | Declined
-"""What is recorded: a repetition gets it again."""
-Result = Final | Mismatched | Unready
