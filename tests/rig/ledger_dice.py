@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date, timedelta
 from random import Random
+from typing import NamedTuple
 from uuid import UUID
 
-from rig.naive_ledger import (
+from rig.ledger_world import (
     A_AHEAD,
     A_DRAW,
     CHILDREN,
@@ -19,24 +20,32 @@ from rig.naive_ledger import (
     provider_of,
 )
 from shared import clock
+from wallet.domain.accounts import Kind
+from wallet.domain.approved import CORRECTIONS
 from wallet.domain.facts import Facts, LessonFacts, Said, Source
 from wallet.domain.holds import Lesson
 from wallet.domain.operations import (
     Allot,
+    Approval,
     Bounce,
     Charge,
     Command,
+    Correct,
     Deposit,
+    Expire,
     HoldMonth,
     Identity,
     PayOut,
+    Recover,
     Reduce,
     Release,
+    Return,
     Settle,
 )
 
 Order = tuple[UUID, UUID, UUID]
 """An order to the bank, with its fund and its provider."""
+LAST_DAYS = [date(2026, 9, 9), date(2026, 10, 12), LAST]
 Asked = tuple[HoldMonth, int]
 """A month that money was asked for, and the revision that it was charged by."""
 
@@ -46,10 +55,21 @@ def id_of(number: int) -> UUID:
     return UUID(int=0xD000 + number << 8)
 
 
-def draw_command(
-    rng: Random, number: int, today: date, asked: Sequence[Asked], orders: Sequence[Order]
+class Past(NamedTuple):
+    """What was drawn before: a good deal of what is asked is about that."""
+
+    asked: Sequence[Asked]
+    orders: Sequence[Order]
+    drawn: Sequence[Command]
+
+
+def draw_command(  # noqa: PLR0911 - as many as there are askers
+    rng: Random, number: int, today: date, past: Past
 ) -> Command:
     """Few children, few enrollments, amounts near the limits: so that commands meet each other."""
+    asked, orders, drawn = past
+    if drawn and rng.random() < 0.08:
+        return draw_agreed(rng, number, past)
     if asked and rng.random() < 0.4:
         return draw_charge(rng, number, *rng.choice(asked))
     if orders and rng.random() < 0.15:
@@ -70,6 +90,10 @@ def draw_command(
 
 def draw_money(rng: Random, number: int) -> Command:
     """A little comes in, a little is allotted: never enough for all."""
+    if rng.random() < 0.3:
+        fund_id = A_AHEAD if rng.random() < 0.95 else A_DRAW
+        identity = Identity("sweep", "expire", f"{number}")
+        return Expire(id_of(number), identity, fund_id, rng.choice(CHILDREN), rng.choice(LAST_DAYS))
     if rng.random() < 0.6:
         fund_id, amount = rng.choice(list(FUNDS)), rng.choice([1, 60, 150, 500])
         return Deposit(id_of(number), Identity("http", "deposit", f"{number}"), fund_id, amount)
@@ -78,9 +102,39 @@ def draw_money(rng: Random, number: int) -> Command:
         identity=Identity("run", "allot", f"{number}"),
         fund_id=A_AHEAD if rng.random() < 0.9 else A_DRAW,
         child_id=rng.choice(CHILDREN),
-        expires_on=rng.choice([date(2026, 9, 20), date(2026, 10, 12), LAST]),
+        expires_on=rng.choice(LAST_DAYS),
         amount_tiyn=rng.randint(1, 300),
     )
+
+
+def draw_agreed(rng: Random, number: int, past: Past) -> Command:
+    """What two persons agree on: now and then too much, twice, of the wrong fund or account."""
+    fund_id, amount = rng.choice(list(FUNDS)), rng.choice([1, 5, 30, 150])
+    likely = [one for one in past.drawn if isinstance(one, Allot | Deposit | Return)]
+    wrong = rng.choice(likely if likely and rng.random() < 0.8 else past.drawn)
+    approval = Approval(UUID(int=0xB0000 + number), PROVIDERS[0], PROVIDERS[1])
+    reference = f"R{rng.randint(0, 5)}"
+    kind = rng.choice([Return, Recover, Recover, Correct, Correct])
+    head = (id_of(number), Identity("proposal", kind.__name__.lower(), f"{number}"), approval)
+    if kind is Return:
+        if rng.random() < 0.7:
+            return Return(*head, A_AHEAD, Kind.RETURNED, amount, reference)
+        return Return(*head, fund_id, Kind.FUND, amount, reference)
+    if kind is Recover:
+        _, fund_id, provider_id = rng.choice(past.orders or [(B, fund_id, PROVIDERS[0])])
+        return Recover(*head, fund_id, provider_id, rng.choice([1, 1, 2, amount]), reference)
+    ways = [*sorted(CORRECTIONS), *[(Kind.FUND, Kind.ALLOTMENT)] * 3, (Kind.PAYABLE, Kind.FUND)]
+    debit, credit = rng.choice(ways)
+    if Kind.ALLOTMENT not in {debit, credit}:
+        mine = wrong.fund_id if isinstance(wrong, Deposit | Return) else fund_id
+        return Correct(*head, mine, debit, credit, amount, wrong.id, "wrong")
+    fund_id = A_AHEAD if rng.random() < 0.9 else fund_id
+    child_id, expires_on = rng.choice(CHILDREN[:2]), rng.choice(LAST_DAYS)
+    likely = [one for one in past.drawn if isinstance(one, Allot | Deposit) and one.fund_id == fund_id]
+    wrong = rng.choice(likely or past.drawn)
+    if isinstance(wrong, Allot) and rng.random() < 0.7:
+        child_id, expires_on = wrong.child_id, wrong.expires_on
+    return Correct(*head, fund_id, debit, credit, amount, wrong.id, "wrong", child_id, expires_on)
 
 
 def draw_hold(rng: Random, number: int, child_id: UUID, enrollment_id: UUID) -> HoldMonth:

@@ -1,4 +1,4 @@
-"""A deliberately naive model of the wallet's ledger, and the small world it lives in.
+"""A deliberately naive model of the wallet's ledger: its months, holds and items.
 
 It shares no code with the domain but the commands and what they answer: it keeps a list of moves and sums it
 up anew for every question.
@@ -9,18 +9,17 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from rig.ledger_world import ENTITLEMENTS, FUNDS, LAST, MRP, PROGRAMS, A, provider_of
+from rig.naive_funds import NaiveFunds
 from wallet.domain.facts import Facts, LessonFacts
 from wallet.domain.operations import (
-    Allot,
-    Allotted,
     Bounce,
     Bounced,
     Charge,
     Charged,
     Command,
     Declined,
-    Deposit,
-    Deposited,
+    Expire,
     Held,
     HoldMonth,
     Identity,
@@ -37,106 +36,25 @@ from wallet.domain.operations import (
     Superseded,
     Unready,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules
-
-A, B, UNKNOWN = UUID(int=0xA), UUID(int=0xB), UUID(int=0xF)
-A_AHEAD, A_DRAW, A_SHORT, B_DRAW = (UUID(int=0xA0 + n) for n in range(4))
-CHILDREN = [UUID(int=0xC0 + n) for n in range(4)]
-ENROLLMENTS = {UUID(int=0xE0 + n): CHILDREN[n % 4] for n in range(16)}
-FIRST, LAST = date(2026, 9, 1), date(2026, 12, 31)
-
-
-EVIDENCE = {"required": ["coach"], "one_of": ["guardian"], "silence_counts_after_days": None}
-CHARGE = {"formula": "counted_over_planned", "excused_is_paid": False, "due_on_day": 18}
-PROVIDERS = [UUID(int=0xFA), UUID(int=0xFB)]
-
-
-def provider_of(enrollment_id: UUID) -> UUID:
-    """Each enrollment is at one of two providers."""
-    return PROVIDERS[enrollment_id.int % 2]
-
-
-MRP = [Mrp(date(2026, 1, 1), 100), Mrp(date(2026, 12, 1), 101)]
-
-
-def rules(
-    version: int, valid_from: date, directions: set[str], rate: int | None, clubs: int, **more: int
-) -> Rules:
-    return Rules(version, valid_from, frozenset(directions), rate, clubs, EVIDENCE, CHARGE, **more)
-
-
-PROGRAMS = {
-    A: Program(
-        A,
-        1,
-        FIRST,
-        LAST,
-        (
-            rules(1, FIRST, {"robotics", "music"}, 120, 2, month_cap_tiyn=150),
-            rules(2, date(2026, 10, 1), {"robotics", "music", "chess"}, 90, 1, year_cap_tiyn=200),
-        ),
-    ),
-    B: Program(
-        B,
-        2,
-        date(2026, 9, 10),
-        LAST,
-        (
-            rules(
-                version=1,
-                valid_from=date(2026, 9, 10),
-                directions=set(),
-                rate=None,
-                clubs=3,
-                monthly_rate_mrp_thousandths=1_500,
-            ),
-        ),
-    ),
-}
-FUNDS = {
-    A_AHEAD: Fund(A_AHEAD, A, Mode.AHEAD, 3_000, LAST),
-    A_DRAW: Fund(A_DRAW, A, Mode.ON_HOLD, 2_000, LAST),
-    A_SHORT: Fund(A_SHORT, A, Mode.ON_HOLD, 500, date(2026, 10, 12)),
-    B_DRAW: Fund(B_DRAW, B, Mode.ON_HOLD, 1_000, LAST),
-}
-ENTITLEMENTS = {
-    CHILDREN[0]: [Entitlement(A, FIRST, LAST, 100), Entitlement(B, FIRST, LAST, 100)],
-    CHILDREN[1]: [Entitlement(A, FIRST, LAST, 150), Entitlement(UNKNOWN, FIRST, LAST, 100)],
-    CHILDREN[2]: [Entitlement(B, FIRST, date(2026, 10, 14), 80)],
-}
-
+from wallet.domain.programs import Entitlement, Fund, Mode, Program
 
 NO_FACTS = Facts((), datetime.min.replace(tzinfo=UTC), guardian_is_staff=False)
 Part = tuple[UUID, date, UUID, int]
 
 
 @dataclass
-class Naive:
+class Naive(NaiveFunds):
     """One command at a time, everything summed up anew each time."""
 
-    moves: list[tuple[UUID, Any, Any, int]] = field(default_factory=list)
-    holds: list[dict[str, Any]] = field(default_factory=list)
     ends: dict[UUID, date] = field(default_factory=dict)
     gone: set[UUID] = field(default_factory=set)
     owners: dict[UUID, UUID] = field(default_factory=dict)
     answers: dict[Identity, tuple[Any, Result]] = field(default_factory=dict)
     months: dict[tuple[UUID, str], dict[str, Any]] = field(default_factory=dict)
-    items: list[dict[str, Any]] = field(default_factory=list)
     digests: dict[tuple[UUID, str, int], str] = field(default_factory=dict)
     """Of the revisions that were charged."""
     signed: dict[tuple[UUID, str], set[tuple[int, str]]] = field(default_factory=dict)
     """Revisions with their digests, by enrollment and month."""
-
-    def free(self, fund: UUID, place: object) -> int:
-        moved = sum(m[3] for m in self.moves if m[0] == fund and m[2] == place)
-        moved -= sum(m[3] for m in self.moves if m[0] == fund and m[1] == place)
-        held = sum(
-            amount
-            for hold in self.holds
-            for of_fund, expires, _, amount in hold["now"]
-            if of_fund == fund and place == (hold["child"], expires)
-        )
-        return int(moved - held)
 
     def do(self, command: Command, today: date) -> Result:
         known = self.answers.get(command.identity)
@@ -147,7 +65,14 @@ class Naive:
                 return Mismatched(command.identity)
             if not isinstance(command, Charge):
                 self.owners[command.enrollment_id] = command.child_id
-        result: Result = getattr(self, type(command).__name__.lower())(command, today)
+        uses, moves = self.uses(), len(self.moves)
+        kind = type(command).__name__.lower()
+        result: Result = getattr(self, "give_to_budget" if kind == "return" else kind)(command, today)
+        self.moved_by[command.id] = self.moves[moves:]
+        for place in {place for place, use in self.uses().items() if use != uses.get(place)}:
+            self.touched[place] = today
+            if not isinstance(command, Expire):
+                self.given_back.discard(place)
         if not isinstance(result, Mismatched | Unready):
             self.answers[command.identity] = self.content(command), result
         return result
@@ -156,29 +81,6 @@ class Naive:
         """Facts are the same if their digest is."""
         same = replace(command, id=A)
         return replace(same, facts=NO_FACTS) if isinstance(same, Charge) else same
-
-    def deposit(self, command: Deposit, _: date) -> Result:
-        received = sum(m[3] for m in self.moves if m[0] == command.fund_id and m[1] == "bank")
-        over = received + command.amount_tiyn - FUNDS[command.fund_id].budget_tiyn
-        if over > 0:
-            return Declined("over_budget", over)
-        self.moves.append((command.fund_id, "bank", "fund", command.amount_tiyn))
-        return Deposited(command.id, command.amount_tiyn)
-
-    def allot(self, command: Allot, today: date) -> Result:
-        place = (command.child_id, command.expires_on)
-        mine = ENTITLEMENTS.get(command.child_id, [])
-        if command.fund_id != A_AHEAD:
-            return Declined("fund_not_found", command.amount_tiyn)
-        if not [one for one in mine if one.program_id == A and one.until >= today]:
-            return Declined("not_entitled", command.amount_tiyn)
-        if [m for m in self.moves if m[0] == command.fund_id and m[2] == place]:
-            return Declined("already_allotted", 0)
-        lacking = command.amount_tiyn - self.free(command.fund_id, "fund")
-        if lacking > 0:
-            return Declined("no_money", lacking)
-        self.moves.append((command.fund_id, "fund", place, command.amount_tiyn))
-        return Allotted(command.amount_tiyn)
 
     def holdmonth(self, command: HoldMonth, _: date) -> Result:
         key = (command.enrollment_id, command.month)
@@ -449,6 +351,7 @@ class Naive:
                     "stage": "charged",
                     "frozen": False,
                     "payout": None,
+                    "recovered": 0,
                 }
             )
         return sum(taken.values())
@@ -517,7 +420,7 @@ class Naive:
                     self.moves.append((fund, (item["child"], expires), "returned", x))
 
     def items_now(self) -> list[tuple[Any, ...]]:
-        names = ("fund", "revision", "amount", "claimed", "stage", "frozen", "payout")
+        names = ("fund", "revision", "amount", "claimed", "stage", "frozen", "payout", "recovered")
         return [(*item["key"], *(item[name] for name in names)) for item in self.items]
 
     def send(self, payout_id: UUID) -> None:

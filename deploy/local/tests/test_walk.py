@@ -110,6 +110,7 @@ ITEM: dict[str, Any] = {
     "charged_tiyn": 1_442_307,
     "amount_tiyn": 1_442_307,
     "claimed_tiyn": 0,
+    "recovered_tiyn": 0,
     "stage": "due",
     "frozen": True,
     "due_on": date(2026, 10, 19),
@@ -131,6 +132,7 @@ ITEM: dict[str, Any] = {
         {
             "operation_id": new_id(),
             "kind": kind,
+            "text": kind,
             "amount_tiyn": 1_442_307,
             "payout_id": order,
             "posted_at": AT,
@@ -195,12 +197,28 @@ def from_fund() -> dict[str, Any]:
     totals = {f"{name}_tiyn": place for place, name in enumerate(TOTALS, start=1)}
     content = {"fund": BUDGET_LINE, "totals": totals | {"allotments": 3}, "deposits": [DEPOSIT]}
     content["payouts"] = [ORDER | {"run": RUN, "reports": []}]
+    content["agreed"] = [RETURN]
     return FundTraceView.model_validate(content).model_dump(mode="json")
 
 
+RETURN = {
+    **TWO,
+    "operation_id": new_id(),
+    "kind": "return",
+    "text": "Money went back to the budget",
+    "batch_id": 9,
+    "posted_at": AT,
+    "debit": "returned",
+    "credit": "bank",
+    "amount_tiyn": 700,
+    "provider_id": None,
+    "bank_reference": "BUDGET-17",
+    "corrects": None,
+    "reason": None,
+}
 TOTALS = (
     *("received", "free", "allotted_free", "allotted_held", "payable"),
-    *("in_payout", "paid", "returned", "receivable", "claimed"),
+    *("in_payout", "paid", "returned", "given_back", "receivable", "claimed"),
 )
 
 
@@ -258,9 +276,12 @@ def test_an_enrollment_is_printed_month_by_month() -> None:
 
 def test_a_budget_line_is_printed_with_where_its_money_is() -> None:
     text = printed(walk.fund(from_fund(), Joined()))
-    for place, name in enumerate(TOTALS[1:8], start=2):
+    for place, name in enumerate(TOTALS[1:9], start=2):
         assert f"{name.replace('_', ' '):14}" + f"0.0{place} ₸".rjust(21) in text
     assert "received 0.01 ₸" in text
+    assert "7.00 ₸ went back to the budget, 2026-10-19 09:00" in text
+    assert f"from returned to bank, operation {RETURN['operation_id']}" in text
+    assert "BUDGET-17" in text
     assert "no answer of the bank" in text
     assert f"provider …{PROVIDER.hex[-8:]}" in text
 

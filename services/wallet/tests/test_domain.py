@@ -1,7 +1,9 @@
 """The rules of money, by example. `test_batches` has the properties."""
 
+import re
 from dataclasses import replace
 from datetime import date, timedelta
+from pathlib import Path
 from uuid import UUID
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.texts import LANGUAGES, Texts
+from wallet.domain import decisions
 from wallet.domain.accounts import Account, Balance, Kind
 from wallet.domain.books import Books
 from wallet.domain.decisions import decide
@@ -34,6 +37,7 @@ FIRST, EXPIRES, LAST = date(2026, 9, 1), date(2026, 10, 31), date(2026, 12, 31)
 RULES = Rules(1, FIRST, frozenset({"robotics"}), 1000, 2, {"required": ["coach"]}, {"formula": "x"})
 MRP = (Mrp(date(2026, 10, 12), 2000), Mrp(date(2026, 1, 1), 1003))
 ALLOTMENT = Account(Kind.ALLOTMENT, AHEAD, CHILD, EXPIRES)
+_DECLINED = re.compile(r'Declined\("(\w+)"')
 LESSONS = tuple(Lesson(UUID(int=day), date(2026, 10, day)) for day in (5, 12, 19))
 
 
@@ -59,6 +63,9 @@ def snapshot(
         items=(),
         signatures={},
         recorded={},
+        beside_budget={},
+        moved={},
+        bank_references=frozenset(),
     )
 
 
@@ -231,6 +238,9 @@ CODES = [
         "fund_not_ahead",
         "until_outside_fund",
     ),
+    *("fund_not_over", "not_enough_there", "more_than_claimed", "bank_reference_used"),
+    *("correction_not_allowed", "operation_unknown", "allotment_unknown", "allotment_over"),
+    "beyond_operation",
 ]
 
 
@@ -239,6 +249,15 @@ def test_every_refusal_has_a_text_of_its_own_in_each_language(msgid: str) -> Non
     told = {Texts.of("wallet").translate(language, msgid, missing_tiyn=5) for language in LANGUAGES}
     assert len(told) == len(LANGUAGES)
     assert msgid not in told
+
+
+def test_every_reason_to_decline_is_listed_in_its_order() -> None:
+    domain = Path(decisions.__file__).parent
+    said = {code for path in domain.glob("*.py") for code in _DECLINED.findall(path.read_text())}
+    assert len(said) >= 20
+    readme = (domain.parents[2] / "README.md").read_text()
+    told = readme.split("## Why the ledger declines")[1].split("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", told)) >= said
 
 
 @pytest.mark.parametrize(

@@ -38,6 +38,16 @@ FUND = {
     "budget_tiyn": 10**9,
     "last_capture_on": "2027-05-31",
 }
+RETURN = {"amount_tiyn": 5, "bank_reference": "PP-1"}
+"""There is nothing to return or to repay: whoever may ask is told so."""
+REPAYMENT = {"provider_id": "$provider", "amount_tiyn": 5, "bank_reference": "IN-1"}
+CORRECTION = {
+    "debit": "fund",
+    "credit": "returned",
+    "amount_tiyn": 5,
+    "operation_id": "$deposit",
+    "reason": "Қате",
+}
 QUOTE = {"child_id": "$child", "group_id": "=group", "starts_on": "2026-12-01"}
 
 CASES: dict[str, Case] = {
@@ -70,6 +80,9 @@ CASES: dict[str, Case] = {
     "GET /v1/funds": Case(others=listed_of_any(), lists="fund"),
     "GET /v1/funds/{fund_id}": public(),
     "POST /v1/funds/{fund_id}/deposits": Case({"administrator": own(201)}, body={"amount_tiyn": 5}),
+    "POST /v1/funds/{fund_id}/returns": Case({"administrator": own(409)}, body=RETURN),
+    "POST /v1/funds/{fund_id}/repayments": Case({"administrator": own(409)}, body=REPAYMENT),
+    "POST /v1/funds/{fund_id}/corrections": Case({"administrator": own(202)}, body=CORRECTION),
     "POST /v1/funding-runs": Case(
         {"administrator": own(201)}, body={"fund_id": "$ahead", "until": "2026-12-31", "dry_run": True}
     ),

@@ -15,6 +15,7 @@ from shared.testing import Database, envelope_of
 from wallet.main import service
 from wallet.tables import payouts
 from wallet.testing import NAME, World, seal
+from wallet.usecases.funds import deposit
 from wallet.usecases.programs import ProgramPlan, propose_program
 from wallet.usecases.runs import start_run
 
@@ -41,6 +42,8 @@ async def _side(edge: Edge, database: Database) -> Things:
     await world.found()
     await world.pay_in(world.on_hold, 10**9)
     await world.pay_in(world.ahead, 10**9)
+    async with edge.transaction() as tx:
+        deposit_id = await deposit(tx, world.people[0], world.on_hold, 5, "entered wrongly")
     provider_id = await office.new_provider()
     (sheet,) = await office.owe(provider_id)
     run = await office.run()
@@ -58,6 +61,7 @@ async def _side(edge: Edge, database: Database) -> Things:
         "region": world.region_id,
         "program": world.program_id,
         "fund": world.on_hold,
+        "deposit": deposit_id,
         "ahead": world.ahead,
         "provider": provider_id,
         "group": scene.group_id,

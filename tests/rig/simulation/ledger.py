@@ -65,6 +65,9 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         items=[one for one in items.values() if one.child_id in children or one.payout_id in orders],
         signatures=_signed(store, months),
         recorded={one.identity: recorded[one.identity] for one in commands if one.identity in recorded},
+        beside_budget={},
+        moved={},
+        bank_references=frozenset(),
     )
     return Read(snapshot, Numbers())
 

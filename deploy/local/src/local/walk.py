@@ -21,6 +21,11 @@ Part = dict[str, Any]
 LINES_MAX = 1000
 """Of a trace's long list."""
 _ONE_LINE = 1000
+_PLACES = (
+    *("free", "allotted_free", "allotted_held"),
+    *("payable", "in_payout", "paid", "returned", "given_back"),
+)
+_AGREED = {"return": "went back to the budget", "recover": "repaid by a provider", "correct": "put right"}
 _LOGINS = {str(people.person_id(login)): login for login in people.LOGINS}
 _ENTRIES = {
     "refund": "given back",
@@ -29,6 +34,7 @@ _ENTRIES = {
     "pay_out": "left for the bank",
     "settle": "arrived",
     "bounce": "came back from the bank",
+    "recover": "repaid by the provider",
 }
 
 
@@ -108,10 +114,12 @@ def fund(trace: Part, joined: Joined) -> Tree:
     _budget_line(tree, trace["fund"], trace["deposits"])
     totals = trace["totals"]
     where = _add(tree, f"received {tenge(totals['received_tiyn'])}; of it", "bold")
-    for what in ("free", "allotted_free", "allotted_held", "payable", "in_payout", "paid", "returned"):
+    for what in _PLACES:
         _add(where, f"{what.replace('_', ' '):14} {tenge(totals[f'{what}_tiyn']):>20}")
     claimed = tenge(totals["receivable_tiyn"])
     _add(tree, f"{totals['allotments']} allotments; claimed back and not yet repaid: {claimed}")
+    for agreed in trace["agreed"]:
+        _agreed(tree, agreed)
     for order in trace["payouts"]:
         _order(tree, order, order["run"], order["reports"], joined)
     _more(tree, trace, len(trace["payouts"]))
@@ -174,6 +182,14 @@ def _budget_line(tree: Tree, line: Part, deposits: list[Part]) -> None:
     for deposit in deposits:
         amount, when = tenge(deposit["amount_tiyn"]), moment(deposit["posted_at"])
         _add(branch, f"deposit {amount}, {when}, entered by {person(deposit['entered_by'])}")
+
+
+def _agreed(tree: Tree, agreed: Part) -> None:
+    what, when = _AGREED[agreed["kind"]], moment(agreed["posted_at"])
+    branch = _add(tree, f"{tenge(agreed['amount_tiyn'])} {what}, {when}")
+    _add(branch, f"from {agreed['debit']} to {agreed['credit']}, operation {agreed['operation_id']}")
+    _add(branch, agreed["bank_reference"] or f"{agreed['reason']} (operation {agreed['corrects']})")
+    _add(branch, _approved(agreed))
 
 
 def _fund_name(fund: Part) -> str:

@@ -6,6 +6,8 @@ from wallet.bank import ask_bank, read_statements, submit_payouts
 from wallet.publishing import seal_ledger
 from wallet.repository.audits import AUDITS
 from wallet.settings import WalletSettings
+from wallet.usecases.approved import CORRECTION, REPAYMENT, RETURN
+from wallet.usecases.expiring import expire_allotments
 from wallet.usecases.funds import FUND, republish_funds
 from wallet.usecases.mrp import MRP
 from wallet.usecases.payees import PAYEE
@@ -19,11 +21,12 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
-    approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN),
+    approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN, RETURN, REPAYMENT, CORRECTION),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
     jobs=(
         fund_children,
+        expire_allotments,
         give_up_runs,
         submit_payouts,
         ask_bank,

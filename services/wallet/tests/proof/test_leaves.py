@@ -38,7 +38,10 @@ OPERATIONS = st.builds(
     hold_id=st.none() | IDS,
     amount_tiyn=NUMBERS,
     kind=st.sampled_from(
-        ("deposit", "allot", "hold", "reduce", "release", "charge", "pay_out", "settle", "bounce")
+        (
+            *("deposit", "allot", "hold", "reduce", "release", "charge", "pay_out", "settle", "bounce"),
+            *("expire", "return", "recover", "correct"),
+        )
     ),
     code=st.none() | st.text("az_09!~", min_size=1, max_size=64),
     evidence=st.none() | st.binary(min_size=32, max_size=32) | st.just(bytes(32)),
@@ -96,6 +99,7 @@ def test_an_operation_is_sealed_in_these_bytes_for_ever() -> None:
     [
         *(("deposit", 1), ("allot", 2), ("hold", 3), ("reduce", 4), ("release", 5)),
         *(("charge", 6), ("pay_out", 7), ("settle", 8), ("bounce", 9)),
+        *(("expire", 10), ("return", 11), ("recover", 12), ("correct", 13)),
     ],
 )
 def test_a_kind_keeps_its_number(kind: str, number: int) -> None:
@@ -182,7 +186,7 @@ def test_nobody_and_the_person_whose_id_is_zero_are_different() -> None:
 @pytest.mark.parametrize(
     "changes",
     [
-        {"kind": "expire"},
+        {"kind": "exchange"},
         {"kind": ""},
         {"code": ""},
         {"code": "x" * 65},

@@ -96,8 +96,10 @@ class MovementView(BaseModel):
 
     id: UUID
     at: datetime
-    kind: Annotated[str, Field(examples=["hold"], description="allot, hold, reduce, release or charge")]
-    amount_tiyn: Annotated[int, Field(description="Negative: a charge was lowered by so much")]
+    kind: Annotated[
+        str, Field(examples=["hold"], description="allot, expire, hold, reduce, release, charge or correct")
+    ]
+    amount_tiyn: Annotated[int, Field(description="Negative: a charge was lowered, or a correction took it")]
     enrollment_id: Annotated[UUID | None, Field(description="Of a hold or a charge")]
     month: Annotated[str | None, Field(description="Of a hold or a charge", examples=["2026-10"])]
 

@@ -4,6 +4,7 @@
 of the ledger and what it answers, `holds` the price of a month, `facts` what clubs says of it and `charging`
 what it costs by them, `items` what is owed for it. `snapshot` is what a batch is decided on, `books` its
 working copy, `funding` who pays a hold. `capturing` charges a month, `lowering` gives back, `orders` pays
-out, and `decisions` is the one function that decides a batch of all of them. `proof` shows
-others that what was written is still what it was.
+out, `expiring` takes back what nobody uses, `approved` does what two persons agreed on, and `decisions` is
+the one function that decides a batch of all of them. `proof` shows others that what was written is still
+what it was.
 """

@@ -44,6 +44,10 @@ class Balance:
     credited: int = 0
     debited: int = 0
     held: int = 0
+    moved_on: date | None = None
+    """The civil day on which something was posted or held here last; None: not since that is kept."""
+    given_back: bool = False
+    """Of an allotment: the child did not use it, and what was free of it went back to the fund."""
 
     @property
     def free(self) -> int:

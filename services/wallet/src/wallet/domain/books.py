@@ -12,7 +12,7 @@ from uuid import UUID
 from wallet.domain.accounts import Account, Balance, Kind, Posting
 from wallet.domain.holds import Hold, Layer, Terms
 from wallet.domain.items import Entry, Item
-from wallet.domain.operations import Charge, Charged, Identity
+from wallet.domain.operations import Approved, Charge, Charged, Identity
 from wallet.domain.programs import Fund, Mode
 from wallet.domain.recording import Operation, Recorded
 from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot, UsedKey
@@ -53,6 +53,8 @@ class Books:
     entries: list[Entry] = field(default_factory=list)
     created_items: set[UUID] = field(default_factory=set)
     changed_items: set[UUID] = field(default_factory=set)
+    approved: list[Approved] = field(default_factory=list)
+    """What was done because two persons agreed on it."""
 
     def free(self, account: Account) -> int:
         """What can be spent from the account now."""
@@ -203,8 +205,9 @@ class Books:
             self.move(operation_id, account, Account(Kind.RETURNED, account.fund_id), amount)
 
     def _reserve(self, account: Account, amount: int) -> None:
-        for balance in self._both(account):
-            balance.held += amount
+        if amount:
+            for balance in self._both(account):
+                balance.held += amount
 
     def _both(self, account: Account) -> tuple[Balance, Balance]:
         """The balance as it stands, and its change since the snapshot."""
@@ -213,6 +216,7 @@ class Books:
             balance = self.balances[account] = Balance()
             if account.child_id is not None:
                 self.allotments.setdefault(account.child_id, []).append(account)
+        balance.moved_on, balance.given_back = self.today, False
         delta = self.deltas.get(account)
         if delta is None:
             delta = self.deltas[account] = Balance()
@@ -244,7 +248,8 @@ def open_books(snapshot: Snapshot, today: date) -> Books:
         snapshot=snapshot,
         today=today,
         balances={
-            account: Balance(b.credited, b.debited, b.held) for account, b in snapshot.balances.items()
+            account: Balance(b.credited, b.debited, b.held, b.moved_on, b.given_back)
+            for account, b in snapshot.balances.items()
         },
         allotments=_by_child(snapshot.balances),
         used=dict(snapshot.used),

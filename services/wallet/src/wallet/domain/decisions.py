@@ -10,8 +10,10 @@ from datetime import date
 from uuid import UUID
 
 from wallet.domain.accounts import Account, Kind
+from wallet.domain.approved import beside_budget, decide_approved
 from wallet.domain.books import Books, fund_account, open_books
 from wallet.domain.capturing import charge_month
+from wallet.domain.expiring import expire
 from wallet.domain.funding import Need, find_funding
 from wallet.domain.holds import Hold, Terms, cost, covered, earlier
 from wallet.domain.operations import (
@@ -20,18 +22,22 @@ from wallet.domain.operations import (
     Bounce,
     Charge,
     Command,
+    Correct,
     Declined,
     Deposit,
     Deposited,
+    Expire,
     Held,
     HoldMonth,
     Mismatched,
     OfEnrollment,
     PayOut,
+    Recover,
     Reduce,
     Release,
     Released,
     Result,
+    Return,
     Settle,
     Share,
     Unready,
@@ -77,6 +83,10 @@ def _perform(books: Books, command: Command) -> Result:
             return _deposit(books, command)
         case Allot():
             return _allot(books, command)
+        case Expire():
+            return expire(books, command)
+        case Return() | Recover() | Correct():
+            return decide_approved(books, command)
         case PayOut() | Settle() | Bounce():
             return decide_order(books, command)
         case _:
@@ -104,6 +114,7 @@ def _deposit(books: Books, command: Deposit) -> Result:
         return Declined("fund_not_found", command.amount_tiyn)
     bank = Account(Kind.BANK, fund.id)
     received = books.balances[bank].debited if bank in books.balances else 0
+    received -= beside_budget(books, fund.id)
     if received + command.amount_tiyn > fund.budget_tiyn:
         return Declined("over_budget", received + command.amount_tiyn - fund.budget_tiyn)
     books.move(command.id, bank, fund_account(fund.id), command.amount_tiyn)
@@ -120,8 +131,11 @@ def _allot(books: Books, command: Allot) -> Result:
     )
     if not entitled:
         return Declined("not_entitled", command.amount_tiyn)
+    if not books.today <= command.expires_on <= fund.last_capture_on:
+        return Declined("until_outside_fund", 0)
     allotment = Account(Kind.ALLOTMENT, fund.id, command.child_id, command.expires_on)
-    if allotment in books.balances:
+    known = books.balances.get(allotment)
+    if known is not None and not known.given_back:
         return Declined("already_allotted", 0)
     free = books.free(fund_account(fund.id))
     if free < command.amount_tiyn:

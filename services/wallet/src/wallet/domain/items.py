@@ -47,11 +47,18 @@ class Item:
     frozen: bool = False
     claimed_tiyn: int = 0
     payout_id: UUID | None = None
+    recovered_tiyn: int = 0
+    """What of `claimed_tiyn` came back to the fund."""
 
     @property
     def owed_tiyn(self) -> int:
         """What of it stands: paid or to be paid, and not claimed back."""
         return self.amount_tiyn - self.claimed_tiyn
+
+    @property
+    def recoverable_tiyn(self) -> int:
+        """What the provider was paid, and is to give back; what may still bounce would be withdrawn."""
+        return self.claimed_tiyn - self.recovered_tiyn if self.stage is Stage.SETTLED else 0
 
 
 class Change(NamedTuple):
@@ -66,7 +73,9 @@ class Change(NamedTuple):
     payout_id: UUID | None = None
 
 
-EntryKind = Literal["capture", "refund", "claw_back", "withdraw_claim", "pay_out", "settle", "bounce"]
+EntryKind = Literal[
+    "capture", "refund", "claw_back", "withdraw_claim", "pay_out", "settle", "bounce", "recover"
+]
 
 
 class Entry(NamedTuple):

@@ -4,8 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 from uuid import UUID
+
+RESTORE_DAYS: Final = 28
+"""Calendar days, as a lapsed place can be restored by the rules of the state order."""
 
 
 class Mode(StrEnum):
@@ -45,6 +48,8 @@ class Rules:
     """What is paid for a child and a month at most, over all its enrollments; None: no limit."""
     year_cap_tiyn: int | None = None
     """What is paid for a child and the months of a calendar year at most."""
+    restore_days: int = RESTORE_DAYS
+    """So long a child that stopped may go on; then what it does not use is for the next one."""
 
     def rate_on(self, day: date, mrp: Iterable[Mrp]) -> int:
         """What is paid at most for a month whose first lesson is on that day, rounded down to whole tiyn."""
@@ -75,6 +80,11 @@ class Program:
             return None
         in_force = [rules for rules in self.rules if rules.valid_from <= first]
         return max(in_force, key=lambda rules: rules.valid_from, default=None)
+
+    def restore_days_on(self, day: date) -> int:
+        """The restore window on a day, be the program running or not."""
+        begun = [rules for rules in self.rules if rules.valid_from <= day] or self.rules
+        return max(begun, key=lambda rules: rules.valid_from).restore_days
 
     @property
     def has_caps(self) -> bool:

@@ -17,6 +17,17 @@ UsedKey = tuple[UUID, UUID, str]
 """A child, a program and a month."""
 
 
+class Moved(NamedTuple):
+    """What an operation moved within one fund, as far as it can be corrected."""
+
+    amount_tiyn: int = 0
+    deposited_tiyn: int = 0
+    """From the bank to the fund."""
+    returned_tiyn: int = 0
+    """To the bank, not by an order to a provider."""
+    corrected_tiyn: int = 0
+
+
 class EnrollmentEnd(NamedTuple):
     """What the wallet remembers of an enrollment it was asked about."""
 
@@ -71,3 +82,9 @@ class Snapshot:
     signatures: Mapping[tuple[UUID, str], frozenset[tuple[int, str]]]
     """Which revisions, by their digests, the provider has signed of a month."""
     recorded: Mapping[Identity, Recorded]
+    beside_budget: Mapping[UUID, int]
+    """By fund: what came to its bank account and does not count against the budget, for it was no deposit."""
+    moved: Mapping[tuple[UUID, UUID], Moved]
+    """By operation and fund; of those that are corrected in this batch."""
+    bank_references: frozenset[tuple[UUID, str]]
+    """By fund: those of this batch that stand for something already."""

@@ -48,6 +48,44 @@ _LEDGER: Final[Mapping[str, str]] = {
             <> coalesce(sum(credited - debited) FILTER (WHERE kind IN (2, 3, 5, 7, 16)), 0)
                 + coalesce(sum(credited) FILTER (WHERE kind = 1), 0)
     """,
+    "what_left_the_bank_was_paid_or_given_back_or_no_deposit": """
+        SELECT f.id FROM funds f JOIN accounts a ON a.id = f.number::bigint << 40 | 1
+            LEFT JOIN (
+                SELECT i.fund_id, sum(e.amount_tiyn) AS amount_tiyn
+                FROM payable_items i JOIN item_entries e ON e.item_id = i.id AND e.kind = 'settle'
+                GROUP BY i.fund_id
+            ) AS paid ON paid.fund_id = f.id
+            LEFT JOIN (
+                SELECT fund_id, sum(amount_tiyn) AS amount_tiyn FROM approved_operations
+                WHERE credit = 'bank' GROUP BY fund_id
+            ) AS agreed ON agreed.fund_id = f.id
+        WHERE a.credited <> coalesce(paid.amount_tiyn, 0) + coalesce(agreed.amount_tiyn, 0)
+    """,
+    "what_two_persons_agreed_on_is_in_the_ledger": """
+        SELECT coalesce(a.operation_id, o.id) AS operation_id
+        FROM approved_operations a
+            FULL JOIN (
+                SELECT * FROM operations WHERE kind IN ('return', 'recover', 'correct') AND code IS NULL
+            ) AS o ON o.id = a.operation_id
+        WHERE a.operation_id IS NULL OR o.id IS NULL OR a.amount_tiyn <> o.amount_tiyn
+            OR (a.corrects IS NOT NULL) <> (o.kind = 'correct')
+    """,
+    "nothing_is_corrected_beyond_what_it_moved": """
+        SELECT a.corrects, a.fund_id FROM approved_operations a JOIN funds f ON f.id = a.fund_id
+        WHERE a.corrects IS NOT NULL GROUP BY a.corrects, a.fund_id, f.number
+        HAVING sum(a.amount_tiyn) > coalesce((
+            SELECT sum(p.amount_tiyn) FROM postings p
+            WHERE p.operation_id = a.corrects AND p.debit_account >> 40 = f.number
+        ), 0)
+    """,
+    "allotments_whose_day_was_seen_off_have_nothing_free": """
+        SELECT a.id FROM allotment_sweeps s JOIN funds f ON f.id = s.fund_id
+            JOIN accounts a ON a.kind = 16 AND a.id >> 40 = f.number
+        WHERE s.after_account IS NULL AND a.expires_on < s.day AND a.credited > a.debited + a.held
+    """,
+    "what_went_back_unused_is_empty": """
+        SELECT id FROM accounts WHERE given_back AND (kind <> 16 OR credited > debited OR held > 0)
+    """,
     "receivable_is_claimed": """
         SELECT id >> 40 AS fund_number FROM accounts GROUP BY 1
         HAVING coalesce(sum(debited - credited) FILTER (WHERE kind = 6), 0)
@@ -155,7 +193,7 @@ _ITEMS: Final[Mapping[str, str]] = {
             SELECT a.provider_id, f.id AS fund_id, a.debited - a.credited AS receivable_tiyn
             FROM accounts a JOIN funds f ON f.number = a.id >> 40 WHERE a.kind = 6
         ) AS a FULL JOIN (
-            SELECT provider_id, fund_id, sum(claimed_tiyn) AS claimed_tiyn FROM payable_items
+            SELECT provider_id, fund_id, sum(claimed_tiyn - recovered_tiyn) AS claimed_tiyn FROM payable_items
             GROUP BY provider_id, fund_id
         ) AS i USING (provider_id, fund_id)
         WHERE coalesce(a.receivable_tiyn, 0) <> coalesce(i.claimed_tiyn, 0)
@@ -166,10 +204,12 @@ _ITEMS: Final[Mapping[str, str]] = {
                 sum(CASE kind WHEN 'capture' THEN amount_tiyn WHEN 'refund' THEN -amount_tiyn ELSE 0 END)
                     AS amount_tiyn,
                 sum(CASE kind WHEN 'claw_back' THEN amount_tiyn WHEN 'withdraw_claim' THEN -amount_tiyn
-                    ELSE 0 END) AS claimed_tiyn
+                    ELSE 0 END) AS claimed_tiyn,
+                coalesce(sum(amount_tiyn) FILTER (WHERE kind = 'recover'), 0) AS recovered_tiyn
             FROM item_entries GROUP BY item_id
         ) AS e ON e.item_id = i.id
-        WHERE (i.amount_tiyn, i.claimed_tiyn) IS DISTINCT FROM (e.amount_tiyn, e.claimed_tiyn)
+        WHERE (i.amount_tiyn, i.claimed_tiyn, i.recovered_tiyn)
+            IS DISTINCT FROM (e.amount_tiyn, e.claimed_tiyn, e.recovered_tiyn)
     """,
     "items_are_settled_at_most_once": """
         SELECT item_id FROM item_entries WHERE kind = 'settle' GROUP BY item_id HAVING count(*) > 1

@@ -1,6 +1,6 @@
 """Reads who may pay for whom: entitlements, programs with their rules, and funds."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 from uuid import UUID
@@ -23,7 +23,7 @@ WHERE id = ANY($1::uuid[]) OR program_id = ANY($2::uuid[]) OR number = ANY($3::i
 _PROGRAMS = "SELECT id, place, starts_on, ends_on FROM programs WHERE id = ANY($1::uuid[])"
 _RULES = """
 SELECT program_id, version, valid_from, directions, monthly_rate_tiyn, monthly_rate_mrp_thousandths,
-    month_cap_tiyn, year_cap_tiyn, clubs_per_child_max, evidence, charge
+    month_cap_tiyn, year_cap_tiyn, clubs_per_child_max, evidence, charge, restore_days
 FROM program_rules WHERE program_id = ANY($1::uuid[])
 """
 
@@ -45,8 +45,9 @@ async def read_payers(
     children: Iterable[UUID],
     fund_ids: Iterable[UUID],
     fund_numbers: Iterable[int],
+    expiring: Collection[UUID],
 ) -> Payers:
-    """All that may pay for these children, and these funds besides."""
+    """All that may pay for these children, and these funds besides; of those expiring, the programs too."""
     entitlements: dict[UUID, list[Entitlement]] = {}
     for row in await driver.fetch(_ENTITLEMENTS, list(children)):
         child_id, *content = row.values()
@@ -58,6 +59,7 @@ async def read_payers(
         funds[row["id"]] = Fund(
             row["id"], row["program_id"], Mode(row["mode"]), row["budget_tiyn"], row["last_capture_on"]
         )
+    program_ids |= {funds[fund_id].program_id for fund_id in expiring if fund_id in funds}
     programs = await read_programs(driver, program_ids)
     return Payers(programs, funds, entitlements, await _mrp_for(driver, programs.values()))
 
@@ -97,6 +99,7 @@ def _rules(row: asyncpg.Record) -> Rules:
         monthly_rate_mrp_thousandths=row["monthly_rate_mrp_thousandths"],
         month_cap_tiyn=row["month_cap_tiyn"],
         year_cap_tiyn=row["year_cap_tiyn"],
+        restore_days=row["restore_days"],
         clubs_per_child_max=row["clubs_per_child_max"],
         evidence=row["evidence"],
         charge=row["charge"],

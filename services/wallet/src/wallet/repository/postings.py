@@ -10,6 +10,7 @@ from wallet.domain.books import Books
 from wallet.domain.holds import Hold, Terms
 from wallet.domain.operations import Charge, Charged, Declined, Held
 from wallet.domain.recording import Operation, identity_id
+from wallet.repository.approved import INSERT_APPROVED, approved_rows
 from wallet.repository.frozen import write_terms, write_verdicts
 from wallet.repository.items import (
     INSERT_ENTRIES,
@@ -24,8 +25,8 @@ from wallet.repository.snapshots import LOCK_ACCOUNTS, OWNED_ACCOUNTS
 
 _BATCH = "INSERT INTO batches (posted_at, operations, postings) VALUES ($1, $2, $3) RETURNING id"
 _ALLOTMENTS = """
-INSERT INTO accounts (id, kind, child_id, expires_on, credited, debited, held, version)
-SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on, credited, debited, held, 1
+INSERT INTO accounts (id, kind, child_id, expires_on, credited, debited, held, version, moved_on)
+SELECT number << 40 | nextval('allotment_places'), 16, child_id, expires_on, credited, debited, held, 1, $7
 FROM unnest($1::bigint[], $2::uuid[], $3::date[], $4::bigint[], $5::bigint[], $6::bigint[])
     AS row(number, child_id, expires_on, credited, debited, held)
 RETURNING id, child_id, expires_on
@@ -44,8 +45,10 @@ INSERT INTO repeated_holds (operation_id, hold_id) SELECT * FROM unnest($1::uuid
 """
 _BALANCES = """
 UPDATE accounts SET credited = accounts.credited + row.credited, debited = accounts.debited + row.debited,
-    held = accounts.held + row.held, version = accounts.version + 1
-FROM unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::bigint[]) AS row(id, credited, debited, held)
+    held = accounts.held + row.held, version = accounts.version + 1, moved_on = $1,
+    given_back = row.given_back
+FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::boolean[])
+    AS row(id, credited, debited, held, given_back)
 WHERE accounts.id = row.id
 """
 _HOLDS = """
@@ -113,6 +116,7 @@ async def write_books(driver: Driver, books: Books, numbers: Numbers, posted_at:
     await _write_holds(driver, books, numbers)
     await _write_enrollments(driver, books)
     await _write_charges(driver, books, posted_at)
+    await _write_rows(driver, INSERT_APPROVED, approved_rows(books.approved), posted_at)
 
 
 async def _write_rows(driver: Driver, statement: str, rows: Iterable[Sequence[Any]], *first: object) -> int:
@@ -162,6 +166,7 @@ async def _open_allotments(driver: Driver, books: Books, numbers: Numbers) -> se
             [delta.credited for delta in deltas],
             [delta.debited for delta in deltas],
             [delta.held for delta in deltas],
+            books.today,
         )
         for row in rows:
             numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"])
@@ -197,14 +202,20 @@ def _posting_rows(books: Books, numbers: Numbers) -> Iterable[tuple[UUID, int, i
 
 async def _write_balances(driver: Driver, books: Books, numbers: Numbers, opened: set[Account]) -> None:
     rows = [
-        (numbers.number(account), delta.credited, delta.debited, delta.held)
+        (
+            numbers.number(account),
+            delta.credited,
+            delta.debited,
+            delta.held,
+            books.balances[account].given_back,
+        )
         for account, delta in books.deltas.items()
         if account not in opened
     ]
     # Locked already if they may be spent from; those that are only credited come last, in order.
     own = [numbers.number(account) for account in books.deltas if account.kind is not Kind.ALLOTMENT]
     await driver.execute(LOCK_ACCOUNTS, own)
-    if await _write_rows(driver, _BALANCES, rows) != len(rows):
+    if await _write_rows(driver, _BALANCES, rows, books.today) != len(rows):
         raise StaleBooksError("an account is missing")
 
 

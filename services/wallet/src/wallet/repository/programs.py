@@ -32,6 +32,7 @@ class ProgramRow:
     clubs_per_child_max: int
     month_cap_tiyn: int | None
     year_cap_tiyn: int | None
+    restore_days: int
     asks_from_day: int
     grace_ends_on_day: int
     declined_percent_max: int

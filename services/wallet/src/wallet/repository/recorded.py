@@ -11,13 +11,17 @@ from wallet.domain.operations import (
     Bounced,
     Charged,
     Command,
+    Corrected,
     Declined,
     Deposited,
+    Expired,
     Final,
     Held,
     Identity,
     PaidOut,
+    Recovered,
     Released,
+    Returned,
     Settled,
     Share,
     Superseded,
@@ -82,12 +86,16 @@ def _result(
         return Held(row["hold_id"], amount, tuple(shares))
     if row["kind"] == "charge":
         return charges.get(row["id"]) or Superseded()
-    by_kind: dict[str, type[Deposited | PaidOut | Settled | Bounced]] = {
+    by_kind: dict[str, type[Deposited | PaidOut | Settled | Bounced | Returned | Recovered | Corrected]] = {
         "deposit": Deposited,
         "pay_out": PaidOut,
         "settle": Settled,
         "bounce": Bounced,
+        "return": Returned,
+        "recover": Recovered,
+        "correct": Corrected,
     }
     if row["kind"] in by_kind:
         return by_kind[row["kind"]](row["id"], amount)
-    return Allotted(amount) if row["kind"] == "allot" else Released(amount)
+    of_children: dict[str, type[Allotted | Expired]] = {"allot": Allotted, "expire": Expired}
+    return of_children.get(row["kind"], Released)(amount)

@@ -36,7 +36,10 @@ class Run:
 
 
 class Entitled(NamedTuple):
-    """A child whom the program may pay for, and how far the fund's earlier allotments reach."""
+    """A child whom the program may pay for, and how far the fund's earlier allotments reach.
+
+    What went back to the fund, for the child did not use it, reaches nowhere: it may be allotted again.
+    """
 
     child_id: UUID
     coefficient_percent: int
@@ -102,6 +105,7 @@ async def next_children(tx: Transaction, run: Run, *, first: date, limit: int) -
         .where(
             accounts.c.kind == KIND_NUMBERS[Kind.ALLOTMENT],
             accounts.c.child_id == child.c.child_id,
+            ~accounts.c.given_back,
             accounts.c.id.op(">>")(sa.text(str(FUND_SHIFT))) == child.c.number,
         )
         .scalar_subquery()

@@ -14,11 +14,13 @@ OPERATIONS: Final = """
 SELECT o.batch_id, o.id, uuid_send(o.identity) AS identity, int8send(o.digest) AS digest, o.child_id,
     CASE WHEN o.kind = 'hold' AND o.code IS NULL THEN coalesce(r.hold_id, o.id) END AS hold_id,
     o.amount_tiyn, o.kind, o.code, sha256(convert_to(c.digest, 'UTF8')) AS evidence,
-    CASE WHEN a.operation_id IS NULL THEN '{}' ELSE ARRAY[a.proposed_by, a.approved_by] END AS approvers
+    CASE WHEN a.operation_id IS NOT NULL THEN ARRAY[a.proposed_by, a.approved_by]
+        WHEN y.operation_id IS NOT NULL THEN ARRAY[y.proposed_by, y.approved_by] ELSE '{}' END AS approvers
 FROM operations o
     LEFT JOIN repeated_holds r ON r.operation_id = o.id
     LEFT JOIN charges c ON c.operation_id = o.id
-    LEFT JOIN payout_approvers a ON a.operation_id = o.id
+    LEFT JOIN approved_operations a ON a.operation_id = o.id
+    LEFT JOIN payout_approvers y ON y.operation_id = o.id
 """
 """The batch of each operation, and what is sealed of it: all of its row, and what it was decided by."""
 POSTINGS: Final = """

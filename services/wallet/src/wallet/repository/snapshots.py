@@ -7,21 +7,27 @@ transaction before us has committed.
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 import asyncpg
 
 from wallet.domain.accounts import Account, Balance, Kind
 from wallet.domain.books import fund_account
+from wallet.domain.items import Item
 from wallet.domain.operations import (
     Allot,
+    Approved,
     Bounce,
     Charge,
     Command,
     Deposit,
+    Expire,
     HoldMonth,
+    OfFund,
+    OfOrder,
     PayOut,
+    Recover,
     Reduce,
     Release,
     Settle,
@@ -29,9 +35,10 @@ from wallet.domain.operations import (
 )
 from wallet.domain.programs import Fund, Mode
 from wallet.domain.snapshot import EnrollmentEnd, MonthAnswer, Snapshot
+from wallet.repository.approved import read_bank_references, read_beside_budget, read_moved
 from wallet.repository.caps import read_used
 from wallet.repository.holdings import MonthKey, read_enrollments, read_holds, read_months, read_terms_of
-from wallet.repository.items import lock_items, months_of_orders
+from wallet.repository.items import months_of_orders, read_items
 from wallet.repository.numbers import Numbers
 from wallet.repository.payers import Driver, read_payers
 from wallet.repository.recorded import read_recorded
@@ -43,7 +50,7 @@ INSERT INTO wallets (child_id) SELECT child_id FROM unnest($1::uuid[]) AS row(ch
 ON CONFLICT (child_id) DO UPDATE SET version = wallets.version + 1
 """
 _ALLOTMENTS = """
-SELECT id, child_id, expires_on, credited, debited, held FROM accounts
+SELECT id, child_id, expires_on, credited, debited, held, moved_on, given_back FROM accounts
 WHERE kind = 16 AND child_id = ANY($1::uuid[])
 """
 _BALANCES = "SELECT id, credited, debited, held FROM accounts WHERE id = ANY($1::bigint[])"
@@ -70,6 +77,7 @@ class _Scope:
     commands: Sequence[Command]
     charges: list[Charge] = field(default_factory=list)
     orders: list[PayOut | Settle | Bounce] = field(default_factory=list)
+    repaid: list[Recover] = field(default_factory=list)
     restored: Mapping[MonthKey, UUID] = field(default_factory=dict)
     """The months of the items that a bounce gives back, with their children."""
     months: Mapping[MonthKey, MonthAnswer] = field(default_factory=dict)
@@ -116,17 +124,19 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         driver,
         numbers,
         children=_paid_for(scope, revised),
-        fund_ids={one.fund_id for one in commands if isinstance(one, Deposit | Allot)}
-        | {one.fund_id for one in scope.orders},
+        fund_ids={one.fund_id for one in commands if isinstance(one, OfFund | OfOrder)},
+        expiring={one.fund_id for one in commands if isinstance(one, Expire)},
         fund_numbers={row["id"] >> FUND_SHIFT for row in allotments},
     )
     balances = {
-        numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"]): _balance(row)
+        numbers.learn_allotment(row["id"], row["child_id"], row["expires_on"]): replace(
+            _balance(row), moved_on=row["moved_on"], given_back=row["given_back"]
+        )
         for row in allotments
     }
     balances |= await _read_spent(driver, scope, payers.funds, numbers, lock=lock)
     # Items are locked after the accounts, and nothing of them is read before.
-    items = await lock_items(driver, revised, [one.payout_id for one in scope.orders]) if lock else []
+    items = await _read_items(driver, scope, lock=lock)
     charged = {(one.enrollment_id, one.month) for one in scope.charges}
     months = scope.months
     holds = await read_holds(
@@ -154,6 +164,9 @@ async def read_snapshot(driver: Driver, commands: Sequence[Command], *, lock: bo
         items=items,
         signatures=await read_signatures(driver, charged),
         recorded=await read_recorded(driver, commands),
+        beside_budget=await read_beside_budget(driver, commands),
+        moved=await read_moved(driver, commands),
+        bank_references=await read_bank_references(driver, commands),
     )
     return Read(snapshot, numbers)
 
@@ -163,6 +176,7 @@ async def _open_scope(driver: Driver, commands: Sequence[Command], *, lock: bool
         commands,
         charges=[one for one in commands if isinstance(one, Charge)],
         orders=[one for one in commands if isinstance(one, PayOut | Settle | Bounce)],
+        repaid=[one for one in commands if isinstance(one, Recover)],
     )
     bounced = [one.payout_id for one in scope.orders if isinstance(one, Bounce)]
     scope.restored = await months_of_orders(driver, bounced)
@@ -173,6 +187,16 @@ async def _open_scope(driver: Driver, commands: Sequence[Command], *, lock: bool
     scope.enrollments = await read_enrollments(driver, scope.enrollment_ids)
     scope.months = await read_months(driver, scope.enrollment_ids)
     return scope
+
+
+async def _read_items(driver: Driver, scope: _Scope, *, lock: bool) -> list[Item]:
+    return await read_items(
+        driver,
+        scope.revised,
+        payout_ids=[one.payout_id for one in scope.orders],
+        claimed={(one.provider_id, one.fund_id) for one in scope.repaid},
+        lock=lock,
+    )
 
 
 def _paid_for(scope: _Scope, revised: Collection[MonthKey]) -> set[UUID]:
@@ -186,8 +210,8 @@ async def _read_spent(
 ) -> dict[Account, Balance]:
     """The balances of accounts that may be spent from, besides allotments."""
     spent = {numbers.number(account): account for account in _spent_accounts(scope, funds)}
-    if scope.revised or scope.orders:
-        providers = {one.provider_id for one in (*scope.charges, *scope.orders)}
+    if scope.revised or scope.orders or scope.repaid:
+        providers = {one.provider_id for one in (*scope.charges, *scope.orders, *scope.repaid)}
         payouts = {one.payout_id for one in scope.orders}
         fund_numbers = list(numbers.fund_ids)
         for row in await driver.fetch(OWNED_ACCOUNTS, list(providers), list(payouts), fund_numbers):
@@ -205,11 +229,10 @@ def _spent_accounts(scope: _Scope, funds: Mapping[UUID, Fund]) -> set[Account]:
     A batch that only gives back, or only captures what is held, spends from none of them: it locks them
     last, when it writes.
     """
-    touched = {one.fund_id for one in scope.commands if isinstance(one, Deposit | Allot)} | {
-        one.fund_id for one in scope.orders
-    }
+    touched = {one.fund_id for one in scope.commands if isinstance(one, Deposit | Allot | Approved | OfOrder)}
+    agreed = {one.fund_id for one in scope.commands if isinstance(one, Approved)}
     holding = any(isinstance(one, HoldMonth) for one in scope.commands)
-    returning = any(isinstance(one, Reduce | Release | Charge | Bounce) for one in scope.commands)
+    returning = any(isinstance(one, Reduce | Release | Charge | Bounce | Expire) for one in scope.commands)
     revising = bool(scope.revised)
     spent: set[Account] = set()
     for fund in funds.values() if touched or holding or revising else ():
@@ -217,9 +240,9 @@ def _spent_accounts(scope: _Scope, funds: Mapping[UUID, Fund]) -> set[Account]:
             spent.add(Account(Kind.BANK, fund.id))
         if fund.id in touched or fund.mode is Mode.ON_HOLD:
             spent.add(fund_account(fund.id))
-        if returning:
+        if returning or fund.id in agreed:
             spent.add(Account(Kind.RETURNED, fund.id))
-        if revising:
+        if revising or fund.id in agreed:
             spent.add(Account(Kind.CLAIMED, fund.id))
     return spent
 

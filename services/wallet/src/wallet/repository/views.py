@@ -26,10 +26,12 @@ _VERSION = sa.text("SELECT version FROM wallets WHERE child_id = :child_id")
 _MOVEMENTS = sa.text("""
     SELECT * FROM (
         SELECT o.id, b.posted_at AS at, o.kind,
-            CASE WHEN c.operation_id IS NULL THEN o.amount_tiyn ELSE moved.amount_tiyn END AS amount_tiyn,
+            CASE WHEN c.operation_id IS NOT NULL THEN moved.amount_tiyn
+                WHEN a.debit = 'allotment' THEN -o.amount_tiyn ELSE o.amount_tiyn END AS amount_tiyn,
             coalesce(h.enrollment_id, c.enrollment_id) AS enrollment_id, coalesce(h.month, c.month) AS month
         FROM operations o JOIN batches b ON b.id = o.batch_id LEFT JOIN charges c ON c.operation_id = o.id
             LEFT JOIN holds h ON h.id = o.id
+            LEFT JOIN approved_operations a ON a.operation_id = o.id AND o.kind = 'correct'
             LEFT JOIN LATERAL (
                 SELECT sum(CASE e.kind WHEN 'capture' THEN e.amount_tiyn ELSE -e.amount_tiyn END)::bigint
                     AS amount_tiyn

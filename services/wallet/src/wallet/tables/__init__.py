@@ -9,6 +9,8 @@ from wallet.tables.charges import charges, item_entries, month_facts, payable_it
 from wallet.tables.ledger import (
     accounts,
     allotment_places,
+    allotment_sweeps,
+    approved_operations,
     batches,
     enrollment_months,
     enrollments,
@@ -38,6 +40,8 @@ __all__ = [
     "FUND_SHIFT",
     "accounts",
     "allotment_places",
+    "allotment_sweeps",
+    "approved_operations",
     "bank_days",
     "bank_lines",
     "bank_reports",

@@ -52,6 +52,7 @@ payable_items = sa.Table(
     tiyn("charged_tiyn"),
     tiyn("amount_tiyn"),
     tiyn("claimed_tiyn", default=True),
+    tiyn("recovered_tiyn", default=True),
     sa.Column("stage", sa.Text, nullable=False),
     sa.Column("frozen", sa.Boolean, nullable=False),
     sa.Column("due_on", sa.Date, nullable=False),
@@ -73,7 +74,17 @@ payable_items = sa.Table(
         " AND (claimed_tiyn = 0 OR stage IN ('submitting', 'sent', 'settled'))",
         name="claimed_of_what_left",
     ),
+    sa.CheckConstraint(
+        "recovered_tiyn BETWEEN 0 AND claimed_tiyn AND (recovered_tiyn = 0 OR stage = 'settled')",
+        name="recovered_of_what_settled",
+    ),
     sa.Index(None, "provider_id", "month", "id"),
+    sa.Index(
+        "ix_payable_items_claimed",
+        "provider_id",
+        "fund_id",
+        postgresql_where=sa.text("claimed_tiyn > 0"),
+    ),
     sa.Index("ix_payable_items_payout_id", "payout_id", postgresql_where=sa.text("payout_id IS NOT NULL")),
     sa.Index("ix_payable_items_due", "fund_id", "due_on", postgresql_where=sa.text("stage = 'due'")),
     postgresql_with={"fillfactor": "75"},
@@ -89,7 +100,8 @@ item_entries = sa.Table(
     sa.Column("payout_id", sa.Uuid, nullable=True),
     sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
     sa.CheckConstraint(
-        "kind IN ('capture', 'refund', 'claw_back', 'withdraw_claim', 'pay_out', 'settle', 'bounce')",
+        "kind IN ('capture', 'refund', 'claw_back', 'withdraw_claim', 'pay_out', 'settle', 'bounce',"
+        " 'recover')",
         name="kind_known",
     ),
     sa.Index("ix_item_entries_payout_id", "payout_id", postgresql_where=sa.text("payout_id IS NOT NULL")),

@@ -32,6 +32,8 @@ accounts = sa.Table(
     sa.Column("kind", sa.SmallInteger, nullable=False),
     sa.Column("provider_id", sa.Uuid, nullable=True),
     sa.Column("payout_id", sa.Uuid, nullable=True),
+    sa.Column("moved_on", sa.Date, nullable=True),
+    sa.Column("given_back", sa.Boolean, nullable=False, server_default=sa.text("false")),
     sa.CheckConstraint("credited >= 0 AND debited >= 0 AND held >= 0", name="never_negative"),
     sa.CheckConstraint(
         "CASE WHEN kind IN (1, 6) THEN credited <= debited ELSE debited + held <= credited END",
@@ -109,6 +111,41 @@ postings = sa.Table(
     ),
     sa.Index(None, "operation_id", postgresql_using="brin", postgresql_with=SUMMARIZED),
 )
+
+approved_operations = sa.Table(
+    "approved_operations",
+    metadata,
+    sa.Column("operation_id", sa.Uuid, primary_key=True),
+    sa.Column("fund_id", sa.Uuid, nullable=False),
+    sa.Column("proposal_id", sa.Uuid, nullable=False, unique=True),
+    sa.Column("proposed_by", sa.Uuid, nullable=False),
+    sa.Column("approved_by", sa.Uuid, nullable=False),
+    sa.Column("approved_at", sa.DateTime(timezone=True), nullable=False),
+    sa.Column("debit", sa.Text, nullable=False),
+    sa.Column("credit", sa.Text, nullable=False),
+    tiyn("amount_tiyn"),
+    sa.Column("provider_id", sa.Uuid, nullable=True),
+    sa.Column("bank_reference", sa.Text, nullable=True),
+    sa.Column("corrects", sa.Uuid, nullable=True),
+    sa.Column("reason", sa.Text, nullable=True),
+    sa.CheckConstraint("proposed_by <> approved_by", name="two_persons"),
+    sa.CheckConstraint("amount_tiyn > 0", name="amount_positive"),
+    sa.CheckConstraint("num_nonnulls(bank_reference, corrects) = 1", name="of_the_bank_or_a_correction"),
+    sa.CheckConstraint("(corrects IS NULL) = (reason IS NULL)", name="corrected_for_a_reason"),
+    sa.UniqueConstraint("fund_id", "bank_reference"),
+    sa.Index(None, "fund_id", "operation_id"),
+    sa.Index("ix_approved_operations_corrects", "corrects", postgresql_where=sa.text("corrects IS NOT NULL")),
+)
+"""By whom an operation was wanted and agreed to, and what it says; of those that take two persons."""
+
+allotment_sweeps = sa.Table(
+    "allotment_sweeps",
+    metadata,
+    sa.Column("fund_id", sa.ForeignKey("funds.id"), primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("after_account", sa.BigInteger, nullable=True),
+)
+"""Of each fund that allots: for which day its allotments were looked through last, and how far that came."""
 
 holds = sa.Table(
     "holds",

@@ -35,6 +35,7 @@ program_rules = sa.Table(
     sa.Column("monthly_rate_mrp_thousandths", sa.Integer, nullable=True),
     sa.Column("month_cap_tiyn", sa.BigInteger, nullable=True),
     sa.Column("year_cap_tiyn", sa.BigInteger, nullable=True),
+    sa.Column("restore_days", sa.Integer, nullable=False, server_default="28"),
     sa.UniqueConstraint("program_id", "valid_from"),
     sa.CheckConstraint("num_nonnulls(monthly_rate_tiyn, monthly_rate_mrp_thousandths) = 1", name="one_rate"),
 )

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from shared.events.envelope import Code
+from wallet.domain.programs import RESTORE_DAYS
 
 
 def composed(text: str) -> str:
@@ -129,6 +130,16 @@ class RulesPlan(Plan):
     year_cap_tiyn: Annotated[
         Money | None, Field(description="For a child and the months of a calendar year at most")
     ] = None
+    restore_days: Annotated[
+        int,
+        Field(
+            strict=True,
+            ge=1,
+            le=366,
+            description="What a child has not touched for so many days, and holds nothing of, goes back"
+            " to the fund",
+        ),
+    ] = RESTORE_DAYS
     asks_from_day: DayOfMonth = 20
     grace_ends_on_day: DayOfMonth = 10
     declined_percent_max: Annotated[int, Field(strict=True, ge=0, le=100)] = 20

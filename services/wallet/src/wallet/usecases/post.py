@@ -10,6 +10,13 @@ from wallet.repository.postings import write_books
 from wallet.repository.snapshots import read_snapshot
 
 
+async def rehearse(tx: Transaction, command: Command) -> Result:
+    """What `post` would answer now. Locks nothing and writes nothing."""
+    read = await read_snapshot(await tx.driver(), [command], lock=False)
+    (result,) = decide(read.snapshot, [command], clock.civil_date(tx.now)).results
+    return result
+
+
 async def post(tx: Transaction, commands: Sequence[Command]) -> list[Result]:
     """Lock, read, decide, write: one result for each command, as if they had come one by one."""
     if not commands:

@@ -100,6 +100,7 @@ def _planned(plan: RulesPlan, valid_from: date) -> Rules:
         monthly_rate_mrp_thousandths=plan.monthly_rate_mrp_thousandths,
         month_cap_tiyn=plan.month_cap_tiyn,
         year_cap_tiyn=plan.year_cap_tiyn,
+        restore_days=plan.restore_days,
     )
 
 

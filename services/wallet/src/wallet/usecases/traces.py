@@ -15,6 +15,7 @@ from shared.security import Principal
 from wallet.repository.traces import items, orders
 
 DEPOSITS_SHOWN = 100
+AGREED_SHOWN = 100
 CHARGES_SHOWN = 20
 """Of one month, the latest: each dispute makes another."""
 
@@ -48,6 +49,7 @@ class FundTrace:
     fund: Link
     totals: Link
     deposits: Sequence[Link]
+    agreed: Sequence[Link]
     payouts: Sequence[Link]
 
 
@@ -106,8 +108,9 @@ async def trace_fund(
     paying = await orders.orders_of_fund(tx, fund_id, after=after, limit=limit)
     return FundTrace(
         fund=fund,
-        totals=await orders.totals(tx, fund["number"]),
+        totals=await orders.totals(tx, fund_id, fund["number"]),
         deposits=await orders.deposits(tx, fund_id, limit=DEPOSITS_SHOWN),
+        agreed=await orders.agreed(tx, fund_id, limit=AGREED_SHOWN),
         payouts=await _with_reports(tx, paying),
     )
 

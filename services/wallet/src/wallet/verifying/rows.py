@@ -49,7 +49,8 @@ UNION ALL
 SELECT 'repeated hold ' || r.operation_id FROM repeated_holds r
 WHERE NOT EXISTS (SELECT FROM operations o WHERE o.id = r.operation_id AND o.kind = 'hold' AND o.code IS NULL)
 UNION ALL
-SELECT 'persons of operation ' || a.operation_id FROM payout_approvers a
+SELECT 'persons of operation ' || a.operation_id
+FROM (SELECT operation_id FROM payout_approvers UNION ALL SELECT operation_id FROM approved_operations) AS a
 WHERE NOT EXISTS (SELECT FROM operations o WHERE o.id = a.operation_id)
 UNION ALL
 SELECT 'charge of operation ' || c.operation_id FROM charges c

@@ -1,15 +1,17 @@
 """Traces: from the budget line to the bank's answer and back, for administrators and auditors."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import date
 from typing import Annotated
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from shared.http import Page, PageQuery, Router, Signed, Tx
+from shared.http import Language, Page, PageQuery, Router, Signed, Tx
+from shared.texts import LanguageCode, Texts
 from wallet.api.traces.items import OrderedItemView, TracedChargeView, TracedHoldView, TracedItemView
 from wallet.api.traces.orders import (
+    AgreedView,
     AnsweredOrderView,
     BankReportView,
     BudgetLineView,
@@ -90,14 +92,18 @@ class FundTraceView(BaseModel):
     fund: BudgetLineView
     totals: TotalsView
     deposits: Annotated[list[TracedDepositView], Field(description="The latest 100")]
+    agreed: Annotated[list[AgreedView], Field(description="The latest 100")]
     payouts: list[AnsweredOrderView]
     next: Next = None
 
 
 @router.get("/v1/trace/payouts/{payout_id}", tags=["traces"])
-async def trace_payout(payout_id: UUID, tx: Tx, principal: Signed, page: PageQuery) -> PayoutTraceView:
+async def trace_payout(
+    *, payout_id: UUID, tx: Tx, principal: Signed, page: PageQuery, language: Language
+) -> PayoutTraceView:
     """From a bank order back to the budget line. Pages are of its items."""
     found = await traces.trace_payout(tx, principal, payout_id, after=_after(page), limit=page.limit + 1)
+    _say_entries(found.items, language)
     items = page.listing(found.items, key=_by("item_id"), view=OrderedItemView.model_validate)
     return PayoutTraceView.model_validate(
         {
@@ -114,11 +120,12 @@ async def trace_payout(payout_id: UUID, tx: Tx, principal: Signed, page: PageQue
 
 @router.get("/v1/trace/enrollments/{enrollment_id}", tags=["traces"])
 async def trace_enrollment(
-    enrollment_id: UUID, tx: Tx, principal: Signed, page: PageQuery
+    *, enrollment_id: UUID, tx: Tx, principal: Signed, page: PageQuery, language: Language
 ) -> EnrollmentTraceView:
     """From an enrollment forward to the bank's answers. Pages are of its months."""
     after = str(page.after[0]) if page.after else None
     found = await traces.trace_enrollment(tx, principal, enrollment_id, after=after, limit=page.limit + 1)
+    _say_entries([item for month in found.months for item in month["items"]], language)
     months = page.listing(found.months, key=_by("month"), view=TracedMonthView.model_validate)
     return EnrollmentTraceView.model_validate(
         {
@@ -131,7 +138,9 @@ async def trace_enrollment(
 
 
 @router.get("/v1/trace/funds/{fund_id}", tags=["traces"])
-async def trace_fund(fund_id: UUID, tx: Tx, principal: Signed, page: PageQuery) -> FundTraceView:
+async def trace_fund(
+    *, fund_id: UUID, tx: Tx, principal: Signed, page: PageQuery, language: Language
+) -> FundTraceView:
     """From a budget line to its orders. Pages are of these."""
     found = await traces.trace_fund(tx, principal, fund_id, after=_after(page), limit=page.limit + 1)
     payouts = page.listing(found.payouts, key=_by("id"), view=AnsweredOrderView.model_validate)
@@ -140,10 +149,22 @@ async def trace_fund(fund_id: UUID, tx: Tx, principal: Signed, page: PageQuery) 
             "fund": found.fund,
             "totals": found.totals,
             "deposits": found.deposits,
+            "agreed": [{**link, "text": _said(language, "agreed", link["kind"])} for link in found.agreed],
             "payouts": payouts.items,
             "next": payouts.next,
         }
     )
+
+
+def _say_entries(items: Iterable[Link], language: LanguageCode) -> None:
+    """What was done with each item, in plain words."""
+    for item in items:
+        for entry in item["entries"]:
+            entry["text"] = _said(language, "entry", entry["kind"])
+
+
+def _said(language: LanguageCode, what: str, kind: str) -> str:
+    return Texts.of("wallet").translate(language, f"{what}.{kind}")
 
 
 def _after(page: Page) -> UUID | None:

@@ -96,6 +96,7 @@ class EntryView(BaseModel):
 
     operation_id: UUID
     kind: Annotated[str, Field(examples=["capture"])]
+    text: str
     amount_tiyn: int
     payout_id: UUID | None
     posted_at: datetime
@@ -115,6 +116,7 @@ class TracedItemView(BaseModel):
     charged_tiyn: Annotated[int, Field(description="At first")]
     amount_tiyn: int
     claimed_tiyn: int
+    recovered_tiyn: Annotated[int, Field(description="Of what is claimed, repaid")]
     stage: Annotated[str, Field(examples=["settled"])]
     frozen: bool
     due_on: date

@@ -41,17 +41,38 @@ class TracedDepositView(BaseModel):
     entered_by: UUID | None
 
 
-class TotalsView(BaseModel):
-    """Received = free + allotted + payable + in payout + paid + returned; receivable = claimed."""
+class AgreedView(ApprovedView):
+    """What two persons agreed on about the fund's money, and what it did."""
 
-    received_tiyn: int
+    operation_id: UUID
+    kind: Annotated[str, Field(examples=["return"], description="return, recover or correct")]
+    text: str
+    batch_id: int
+    posted_at: datetime
+    debit: Annotated[str, Field(description="Where the money was", examples=["returned"])]
+    credit: Annotated[str, Field(description="Where it went", examples=["bank"])]
+    amount_tiyn: int
+    provider_id: Annotated[UUID | None, Field(description="Who repaid")]
+    bank_reference: str | None
+    corrects: Annotated[UUID | None, Field(description="The operation that was wrong")]
+    reason: str | None
+
+
+class TotalsView(BaseModel):
+    """Where the money is.
+
+    Received = free + allotted + payable + in payout + paid + returned + given back; receivable = claimed.
+    """
+
+    received_tiyn: Annotated[int, Field(description="Deposits and repayments")]
     free_tiyn: int
     allotted_free_tiyn: int
     allotted_held_tiyn: int
     payable_tiyn: int
     in_payout_tiyn: int
     paid_tiyn: int
-    returned_tiyn: int
+    returned_tiyn: Annotated[int, Field(description="Nobody may spend it; it waits to go back")]
+    given_back_tiyn: Annotated[int, Field(description="To the budget")]
     receivable_tiyn: int
     claimed_tiyn: int
     allotments: Annotated[int, Field(description="How many: by child and last day")]

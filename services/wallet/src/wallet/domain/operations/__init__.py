@@ -7,6 +7,15 @@ whatever it was; with other content it is `Mismatched` and nothing is written.
 from typing import NamedTuple
 from uuid import UUID
 
+from wallet.domain.operations.approved import (
+    Approval,
+    Correct,
+    Corrected,
+    Recover,
+    Recovered,
+    Return,
+    Returned,
+)
 from wallet.domain.operations.enrollments import (
     Charge,
     Charged,
@@ -18,21 +27,27 @@ from wallet.domain.operations.enrollments import (
     Share,
     Superseded,
 )
-from wallet.domain.operations.funds import Allot, Allotted, Deposit, Deposited
+from wallet.domain.operations.funds import Allot, Allotted, Deposit, Deposited, Expire, Expired
 from wallet.domain.operations.identity import Identity
 from wallet.domain.operations.orders import Bounce, Bounced, PaidOut, PayOut, Settle, Settled
 
 __all__ = [
     "Allot",
     "Allotted",
+    "Approval",
+    "Approved",
     "Bounce",
     "Bounced",
     "Charge",
     "Charged",
     "Command",
+    "Correct",
+    "Corrected",
     "Declined",
     "Deposit",
     "Deposited",
+    "Expire",
+    "Expired",
     "Final",
     "Held",
     "HoldMonth",
@@ -44,10 +59,14 @@ __all__ = [
     "OrderResult",
     "PaidOut",
     "PayOut",
+    "Recover",
+    "Recovered",
     "Reduce",
     "Release",
     "Released",
     "Result",
+    "Return",
+    "Returned",
     "Settle",
     "Settled",
     "Share",
@@ -56,7 +75,8 @@ __all__ = [
     "child_of",
 ]
 
-OfFund = Deposit | Allot
+Approved = Return | Recover | Correct
+OfFund = Deposit | Allot | Expire | Approved
 OfOrder = PayOut | Settle | Bounce
 OfEnrollment = HoldMonth | Reduce | Release | Charge
 Command = OfFund | OfEnrollment | OfOrder
@@ -64,7 +84,7 @@ Command = OfFund | OfEnrollment | OfOrder
 
 def child_of(command: Command) -> UUID | None:
     """Whose wallet the command is about, if it is about one."""
-    return None if isinstance(command, Deposit | OfOrder) else command.child_id
+    return None if isinstance(command, Deposit | Return | Recover | OfOrder) else command.child_id
 
 
 class Unready(NamedTuple):
@@ -87,7 +107,7 @@ class Mismatched(NamedTuple):
 
 
 OrderResult = PaidOut | Settled | Bounced
-FundResult = Deposited | Allotted
+FundResult = Deposited | Allotted | Expired | Returned | Recovered | Corrected
 Final = FundResult | Held | Released | Charged | Superseded | OrderResult | Declined
 """What is recorded: a repetition gets it again."""
 Result = Final | Mismatched | Unready

@@ -30,6 +30,10 @@ KINDS = {
     "pay_out": 7,
     "settle": 8,
     "bounce": 9,
+    "expire": 10,
+    "return": 11,
+    "recover": 12,
+    "correct": 13,
 }
 """A number means a kind for as long as the ledger lives."""
 _KIND_NAMES = {number: name for name, number in KINDS.items()}

@@ -50,8 +50,8 @@ _ITEMS_OF_MONTHS = sa.text("""
 """)
 _ITEMS = sa.text("""
     SELECT i.id AS item_id, i.enrollment_id, i.child_id, i.provider_id, i.group_id, i.fund_id, i.month,
-        i.revision, i.charged_tiyn, i.amount_tiyn, i.claimed_tiyn, i.stage, i.frozen, i.due_on, i.payout_id,
-        i.created_at, c.operation_id
+        i.revision, i.charged_tiyn, i.amount_tiyn, i.claimed_tiyn, i.recovered_tiyn, i.stage, i.frozen,
+        i.due_on, i.payout_id, i.created_at, c.operation_id
     FROM payable_items i JOIN charges c USING (enrollment_id, month, revision)
     WHERE i.id = ANY(:ids) ORDER BY i.month, i.revision, i.place, i.id
 """)

@@ -23,10 +23,28 @@ _DEPOSITS = sa.text("""
     WHERE e.object_id = :fund_id AND e.object_kind = 'fund' AND e.action = 'deposit'
     ORDER BY e.id DESC LIMIT :limit
 """)
+_AGREED = sa.text("""
+    SELECT a.operation_id, o.kind, o.batch_id, b.posted_at, a.debit, a.credit, a.amount_tiyn, a.provider_id,
+        a.bank_reference, a.corrects, a.reason, a.proposed_by, a.approved_by, a.approved_at
+    FROM approved_operations a JOIN operations o ON o.id = a.operation_id JOIN batches b ON b.id = o.batch_id
+    WHERE a.fund_id = :fund_id ORDER BY a.operation_id DESC LIMIT :limit
+""")
 _TOTALS = sa.text("""
+    WITH agreed AS (
+        SELECT coalesce(sum(amount_tiyn) FILTER (WHERE credit = 'bank' AND corrects IS NULL), 0)
+                AS to_the_budget,
+            coalesce(sum(amount_tiyn) FILTER (WHERE debit = 'bank' AND corrects IS NOT NULL), 0)
+                AS not_carried_out,
+            coalesce(sum(amount_tiyn) FILTER (WHERE credit = 'bank' AND corrects IS NOT NULL), 0)
+                AS not_deposited
+        FROM approved_operations WHERE fund_id = :fund_id
+    )
     SELECT
-        coalesce(sum(debited) FILTER (WHERE kind = 1), 0)::bigint AS received_tiyn,
-        coalesce(sum(credited) FILTER (WHERE kind = 1), 0)::bigint AS paid_tiyn,
+        (coalesce(sum(debited) FILTER (WHERE kind = 1), 0)
+            - max(not_carried_out) - max(not_deposited))::bigint AS received_tiyn,
+        (coalesce(sum(credited) FILTER (WHERE kind = 1), 0)
+            - max(to_the_budget) - max(not_deposited))::bigint AS paid_tiyn,
+        (max(to_the_budget) - max(not_carried_out))::bigint AS given_back_tiyn,
         coalesce(sum(credited - debited) FILTER (WHERE kind = 2), 0)::bigint AS free_tiyn,
         coalesce(sum(credited - debited) FILTER (WHERE kind = 3), 0)::bigint AS returned_tiyn,
         coalesce(sum(credited - debited) FILTER (WHERE kind = 4), 0)::bigint AS claimed_tiyn,
@@ -36,7 +54,7 @@ _TOTALS = sa.text("""
         coalesce(sum(credited - debited - held) FILTER (WHERE kind = 16), 0)::bigint AS allotted_free_tiyn,
         coalesce(sum(held) FILTER (WHERE kind = 16), 0)::bigint AS allotted_held_tiyn,
         count(*) FILTER (WHERE kind = 16) AS allotments
-    FROM accounts
+    FROM accounts CROSS JOIN agreed
     WHERE id >= CAST(:number AS bigint) << 40 AND id < (CAST(:number AS bigint) + 1) << 40
 """)
 _ORDERS = """
@@ -89,10 +107,15 @@ async def deposits(tx: Transaction, fund_id: UUID, *, limit: int) -> Rows:
     return await read(tx, _DEPOSITS, fund_id=fund_id, limit=limit)
 
 
-async def totals(tx: Transaction, fund_number: int) -> Row:
+async def totals(tx: Transaction, fund_id: UUID, fund_number: int) -> Row:
     """Where the fund's money is, added up over all its accounts."""
-    (row,) = await read(tx, _TOTALS, number=fund_number)
+    (row,) = await read(tx, _TOTALS, fund_id=fund_id, number=fund_number)
     return row
+
+
+async def agreed(tx: Transaction, fund_id: UUID, *, limit: int) -> Rows:
+    """What two persons agreed on about the fund's money, the latest first."""
+    return await read(tx, _AGREED, fund_id=fund_id, limit=limit)
 
 
 async def fund_names(tx: Transaction, fund_ids: Collection[UUID]) -> Rows:
