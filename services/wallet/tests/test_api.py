@@ -115,22 +115,36 @@ async def test_a_deposit_is_made_once_and_shows_in_its_fund(
     await assert_clean()
 
 
-async def test_a_funding_run_is_followed_until_it_is_done(
+async def test_a_funding_run_is_paused_resumed_and_followed_until_it_is_done(
     *, api: ServedApi, world: World, edge: Edge, deliver: Deliver
 ) -> None:
     one, _ = await administrators(api, world)
-    await deliver(world.entitled(new_id()))
+    ended = new_id()
+    await deliver(world.entitled(new_id()), world.entitled(ended, until=date(2026, 8, 31)))
     await world.pay_in(world.ahead, 10_000_000)
     async with signed_in(api.url, api.issuer, one) as client:
-        run = await client.post("/v1/funding-runs", json={"fund_id": str(world.ahead), "until": "2026-12-31"})
-        assert (run.status_code, run.json()["state"]) == (201, "running")
-        async with edge.transaction() as tx:
-            assert await runs.advance_run(tx)
-        path = f"{run.headers['location']}?wait=5&version={run.json()['version']}"
-        done = (await client.get(path)).json()
-    assert (done["state"], done["funded"], done["allotted_tiyn"]) == ("done", 1, 4_000_000)
+        asked = {"fund_id": str(world.ahead), "until": "2026-12-31", "children_per_second": 500}
+        run = await client.post("/v1/funding-runs", json=asked)
+        assert (run.status_code, run.json()["state"], run.json()["children"]) == (201, "running", None)
+        path = run.headers["location"]
+        assert (await client.post(f"{path}/pause")).json()["state"] == "paused"
+        assert (await client.post(f"{path}/resume")).json()["state"] == "running"
+        for _ in range(2):
+            async with edge.transaction() as tx:
+                assert await runs.advance_run(tx)
+        done = (await client.get(f"{path}?wait=5&version={run.json()['version']}")).json()
+        assert (done["state"], done["funded"], done["allotted_tiyn"]) == ("done", 1, 4_000_000)
+        assert (done["children"], done["reached"], done["children_per_second"]) == (2, 2, 500)
+        reason = {"code": "entitlement_ended", "text": "The entitlement has ended", "children": 1}
+        assert done["left_out"] == [reason]
+        left = (await client.get(f"{path}/left-out?limit=1")).json()["items"]
+        assert [(row["child_id"], row["code"]) for row in left] == [(str(ended), "entitlement_ended")]
+        assert (await client.get(f"{path}/left-out?code=no_money")).json()["items"] == []
+        assert code_of(await client.post(f"{path}/pause")) == (409, "run_is_done")
     async with signed_in(api.url, api.issuer, new_id()) as client:
-        assert code_of(await client.get(path)) == (404, "not_found")
+        for other in (path, f"{path}/left-out"):
+            assert code_of(await client.get(other)) == (404, "not_found")
+        assert code_of(await client.post(f"{path}/pause")) == (403, "role_required")
 
 
 async def test_a_wallet_shows_what_is_held_to_its_guardian_and_nobody_else(

@@ -28,7 +28,7 @@ from wallet.domain.operations import (
     Released,
     Result,
 )
-from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules, months_to_allot, mrp_on
+from wallet.domain.programs import Entitlement, Fund, Mode, Mrp, Program, Rules, mrp_on
 from wallet.domain.recording import digest, identity_id
 from wallet.domain.snapshot import Snapshot, UsedKey
 
@@ -237,6 +237,7 @@ CODES = [
         "valid_from_taken",
         "fund_not_ahead",
         "until_outside_fund",
+        "run_is_done",
     ),
     *("fund_not_over", "not_enough_there", "more_than_claimed", "bank_reference_used"),
     *("correction_not_allowed", "operation_unknown", "allotment_unknown", "allotment_over"),
@@ -337,21 +338,3 @@ def test_the_coefficient_of_a_child_raises_caps_as_it_raises_the_rate() -> None:
 def test_before_the_first_known_mrp_nothing_is_paid_by_it() -> None:
     assert mrp_on(date(2025, 12, 31), MRP) == 0
     assert [mrp_on(date(2026, 10, day), MRP) for day in (11, 12)] == [1003, 2000]
-
-
-@pytest.mark.parametrize(
-    ("first", "last", "allotted_until", "months"),
-    [
-        (date(2026, 9, 7), date(2026, 9, 30), None, 1),
-        (date(2026, 9, 30), date(2026, 10, 1), None, 2),
-        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 9, 30), 1),
-        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 8, 31), 2),
-        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 10, 15), 0),
-        (date(2026, 9, 19), date(2026, 10, 31), date(2026, 12, 31), 0),
-        (date(2026, 12, 7), date(2027, 1, 15), date(2026, 12, 31), 1),
-    ],
-)
-def test_a_month_that_an_allotment_reaches_into_is_paid(
-    first: date, last: date, allotted_until: date | None, months: int
-) -> None:
-    assert months_to_allot(first, last, allotted_until) == months

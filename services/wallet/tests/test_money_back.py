@@ -17,9 +17,8 @@ from shared.errors import ConflictError
 from shared.events.enrollment import Canceled
 from shared.testing import Database, set_clock
 from wallet.domain.operations import Identity, PayOut, Settle
-from wallet.repository.runs import Run
 from wallet.testing import PRICE, Check, Deliver, World, asked, waits_for_a_lock
-from wallet.usecases import expiring, runs
+from wallet.usecases import expiring
 from wallet.usecases.approved import (
     CORRECTION,
     REPAYMENT,
@@ -38,16 +37,6 @@ KINDS = Approvals([RETURN, REPAYMENT, CORRECTION])
 Propose = Callable[[Transaction], Awaitable[Proposal]]
 _SETTLED = "UPDATE payouts SET state = 'settled', content = '', final_at = now()"
 """What the order is once its money arrived: `usecases/answers.py` writes it, when the bank speaks."""
-
-
-async def run_until(world: World, edge: Edge, until: date) -> Run:
-    """Allot to all entitled children until that day."""
-    async with edge.transaction() as tx:
-        run_id = await runs.start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=False)
-    while True:
-        async with edge.transaction() as tx:
-            if not await runs.advance_run(tx):
-                return await runs.read_run(tx, world.people[0], run_id)
 
 
 async def sweep(edge: Edge) -> int:
@@ -126,7 +115,7 @@ async def children(world: World, edge: Edge, deliver: Deliver) -> list[UUID]:
     ids = sorted(new_id() for _ in range(3))
     await deliver(*(world.entitled(child_id) for child_id in ids))
     await world.pay_in(world.ahead, 10_000_000)
-    assert (await run_until(world, edge, date(2026, 10, 31))).funded == 3
+    assert (await world.run_funding(date(2026, 10, 31))).funded == 3
     return ids
 
 
@@ -161,7 +150,7 @@ async def test_before_the_night_is_over_nothing_is_returned(
 ) -> None:
     await on(database, 2026, 10, 10)
     await sweep(edge)
-    await run_until(world, edge, date(2026, 10, 31))
+    await world.run_funding(date(2026, 10, 31))
     await set_clock(database, datetime(2026, 10, 31, 19, 59, tzinfo=UTC))  # 00:59 in Almaty
     await sweep(edge)
     assert 3 not in await free(edge, world.ahead)
@@ -243,9 +232,9 @@ async def test_a_child_that_comes_back_is_allotted_again_once(
     await on(database, 2026, 10, 5)
     await sweep(edge)
     assert await free(edge, world.ahead) == {1: 10_000_000, 2: 10_000_000}
-    assert (await run_until(world, edge, date(2026, 10, 31))).funded == len(children)
-    again = await run_until(world, edge, date(2026, 10, 31))
-    assert (again.funded, again.already) == (0, len(children))
+    assert (await world.run_funding(date(2026, 10, 31))).funded == len(children)
+    again = await world.run_funding(date(2026, 10, 31))
+    assert (again.funded, again.reached) == (0, len(children))
     assert await free(edge, world.ahead) == {1: 10_000_000, 2: 7_000_000, 16: 3_000_000}  # October alone
     await assert_clean()
 

@@ -1,7 +1,6 @@
 """On real PostgreSQL: twice is once, failed leaves no trace, and two at once get exactly what is there."""
 
 import asyncio
-from datetime import date
 from uuid import UUID
 
 import asyncpg
@@ -10,16 +9,15 @@ import pytest
 from shared import migrations
 from shared.database import new_id, plumbing
 from shared.edge import Edge
-from shared.errors import ConflictError, InvalidError
-from shared.events.wallet import ChildrenFunded, FundDeposited, FundDescribed, FundsHeld, ProgramDescribed
+from shared.errors import ConflictError
+from shared.events.wallet import FundDeposited, FundDescribed, FundsHeld, ProgramDescribed
 from shared.service import Service
 from shared.testing import Database, published
 from wallet.domain.operations import Declined, Deposit, Deposited, Held, HoldMonth, Identity, Mismatched
 from wallet.repository import snapshots
 from wallet.repository.audits import AUDITS
-from wallet.repository.runs import Run
 from wallet.testing import PRICE, Check, Deliver, World, asked, waits_for_a_lock
-from wallet.usecases import enrollments, runs
+from wallet.usecases import enrollments
 from wallet.usecases.funds import deposit, republish_funds
 from wallet.usecases.post import post
 from wallet.usecases.programs import republish_programs
@@ -67,7 +65,7 @@ async def test_of_two_clubs_and_allotted_money_for_one_exactly_one_gets_it(
 ) -> None:
     child_id, _ = await two_children(world, deliver)
     await world.pay_in(world.ahead, 4_000_000)
-    await finished_run(world, edge)
+    await world.run_funding()
 
     async def hold_another() -> object:
         async with edge.transaction() as tx:
@@ -112,7 +110,7 @@ async def test_the_same_operation_in_two_batches_at_once_is_done_once(
     child_id, _ = await two_children(world, deliver)
     if source == "ahead":
         await world.pay_in(world.ahead, 10_000_000)
-        await finished_run(world, edge)
+        await world.run_funding()
     else:
         await world.pay_in(world.on_hold, 10 * PRICE)
     request = asked(child_id, new_id())
@@ -193,137 +191,13 @@ async def test_a_deposit_beyond_the_budget_is_refused_for_its_key(world: World, 
                 await deposit(tx, world.people[0], world.ahead, amount, "key")
 
 
-async def test_a_funding_run_reaches_every_entitled_child_in_records_of_500_and_a_second_run_nobody(
-    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
-) -> None:
-    children = sorted(new_id() for _ in range(1_234))
-    await deliver(*(world.entitled(child_id) for child_id in children))
-    await world.pay_in(world.ahead, 1_200 * 2_000_000)
-    rehearsed = await finished_run(world, edge, dry_run=True)
-    async with edge.transaction() as tx:
-        assert await (await tx.driver()).fetchval("SELECT count(*) FROM accounts WHERE kind = 16") == 0
-    first = await finished_run(world, edge)
-    assert (first.funded, first.declined, first.already) == (1_200, 34, 0)
-    assert (first.allotted_tiyn, first.missing_tiyn) == (1_200 * 2_000_000, 34 * 2_000_000)
-    assert (rehearsed.funded, rehearsed.declined) == (first.funded, first.declined)
-    records = [event for event in await published(edge) if isinstance(event, ChildrenFunded)]
-    assert [len(record.child_ids) for record in records] == [500, 500, 200]
-    assert sorted(child_id for record in records for child_id in record.child_ids) == children[:1_200]
-
-    await world.pay_in(world.ahead, 34 * 2_000_000)
-    second = await finished_run(world, edge)
-    assert (second.funded, second.declined, second.already) == (34, 0, 1_200)
-    await assert_clean()
-
-
-async def finished_run(
-    world: World, edge: Edge, *, until: date = date(2026, 10, 31), dry_run: bool = False
-) -> Run:
-    async with edge.transaction() as tx:
-        run_id = await runs.start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=dry_run)
-    busy = True
-    while busy:
-        async with edge.transaction() as tx:
-            busy = await runs.advance_run(tx)
-    async with edge.transaction() as tx:
-        return await runs.read_run(tx, world.people[1], run_id)
-
-
-async def test_a_month_is_allotted_once_by_whichever_run_reaches_it_first(
-    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
-) -> None:
-    old, new, leaving = (new_id() for _ in range(3))
-    await deliver(world.entitled(old))
-    await world.pay_in(world.ahead, 100_000_000)
-    first = await finished_run(world, edge, until=date(2026, 9, 30))
-    amounts = [(first.allotted_tiyn, first.already)]
-    await deliver(world.entitled(new), world.entitled(leaving, until=date(2026, 10, 5)))
-    for until in (date(2026, 11, 30), date(2026, 10, 31)):
-        rehearsed = await finished_run(world, edge, until=until, dry_run=True)
-        run = await finished_run(world, edge, until=until)
-        assert (rehearsed.allotted_tiyn, rehearsed.already) == (run.allotted_tiyn, run.already)
-        amounts.append((run.allotted_tiyn, run.already))
-    of_old, of_new, of_leaving = 2, 3, 2
-    assert amounts == [(1_000_000, 0), ((of_old + of_new + of_leaving) * 1_000_000, 0), (0, 3)]
-    await assert_clean()
-
-
-async def test_two_workers_at_two_runs_allot_no_month_twice(
-    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
-) -> None:
-    await deliver(world.entitled(new_id()))
-    await world.pay_in(world.ahead, 100_000_000)
-    started = []
-    for until in (date(2026, 9, 30), date(2026, 10, 31)):
-        async with edge.transaction() as tx:
-            started.append(
-                await runs.start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=False)
-            )
-
-    async def other_worker() -> None:
-        done = False
-        while not done:
-            async with edge.transaction() as tx:
-                await runs.advance_run(tx)
-            async with edge.transaction() as tx:
-                done = (await runs.read_run(tx, world.people[0], started[1])).state == "done"
-
-    async with edge.transaction() as tx:
-        assert await runs.advance_run(tx)
-        other = asyncio.create_task(other_worker())
-        await waits_for_a_lock(edge, other)
-    await other
-    async with edge.transaction() as tx:
-        ended = [await runs.read_run(tx, world.people[0], run_id) for run_id in started]
-    assert [run.allotted_tiyn for run in ended] == [1_000_000, 1_000_000]
-    await assert_clean()
-
-
-async def test_a_run_that_dies_in_a_chunk_goes_on_where_it_committed(
-    world: World, edge: Edge, deliver: Deliver, assert_clean: Check
-) -> None:
-    await deliver(*(world.entitled(new_id()) for _ in range(700)))
-    await world.pay_in(world.ahead, 700 * 2_000_000)
-    async with edge.transaction() as tx:
-        run_id = await runs.start_run(
-            tx, world.people[0], fund_id=world.ahead, until=date(2026, 10, 31), dry_run=False
-        )
-
-    async def advance(*, die: bool) -> None:
-        async with edge.transaction() as tx:
-            assert await runs.advance_run(tx)
-            if die:
-                raise ConnectionError
-
-    await advance(die=False)
-    with pytest.raises(ConnectionError):
-        await advance(die=True)
-    await advance(die=False)
-    async with edge.transaction() as tx:
-        run = await runs.read_run(tx, world.people[0], run_id)
-    assert (run.state, run.funded) == ("done", 700)
-    await assert_clean()
-
-
-async def test_a_run_is_refused_for_a_fund_that_is_drawn_or_a_day_beyond_it(world: World, edge: Edge) -> None:
-    wrong = [
-        (world.on_hold, date(2026, 10, 31)),
-        (world.ahead, date(2027, 6, 1)),
-        (world.ahead, date(2026, 8, 31)),
-    ]
-    for fund_id, until in wrong:
-        with pytest.raises(InvalidError):
-            async with edge.transaction() as tx:
-                await runs.start_run(tx, world.people[0], fund_id=fund_id, until=until, dry_run=False)
-
-
 async def test_allotted_money_is_spent_before_a_fund_is_drawn(
     world: World, edge: Edge, deliver: Deliver, assert_clean: Check
 ) -> None:
     child_id, _ = await two_children(world, deliver)
     await world.pay_in(world.ahead, 10_000_000)
     await world.pay_in(world.on_hold, 10_000_000)
-    await finished_run(world, edge)
+    await world.run_funding()
     await deliver(asked(child_id, new_id()), asked(child_id, new_id()))
     first, second = [event for event in await published(edge) if isinstance(event, FundsHeld)]
     assert [(layer.fund_id, layer.amount_tiyn) for layer in first.layers] == [(world.ahead, PRICE)]

@@ -8,6 +8,7 @@ is not.
 import asyncio
 import contextlib
 import functools
+import gc
 import os
 import signal
 import threading
@@ -67,6 +68,7 @@ class Worked(Protocol):
 
 async def run(service: Worked, settings: Settings, edge: Edge) -> None:
     """Work until SIGTERM or SIGINT; the chunk at hand is finished. Raises what did not heal."""
+    gc.freeze()  # the code that was loaded stays: looking for garbage in it took a fifth of a batch's time
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -87,6 +87,11 @@ CASES: dict[str, Case] = {
         {"administrator": own(201)}, body={"fund_id": "$ahead", "until": "2026-12-31", "dry_run": True}
     ),
     "GET /v1/funding-runs/{run_id}": Case(OF_REGION, others=NOT_FOUND, path={"run_id": "funding_run"}),
+    "GET /v1/funding-runs/{run_id}/left-out": Case(
+        {"administrator": own(EMPTY), "auditor": own(EMPTY)}, others=NOT_FOUND, path={"run_id": "funding_run"}
+    ),
+    "POST /v1/funding-runs/{run_id}/pause": Case({"administrator": own()}, path={"run_id": "funding_run"}),
+    "POST /v1/funding-runs/{run_id}/resume": Case({"administrator": own()}, path={"run_id": "funding_run"}),
     "GET /v1/trace/payouts/{payout_id}": Case(OF_REGION),
     "GET /v1/trace/enrollments/{enrollment_id}": Case(OF_REGION),
     "GET /v1/trace/funds/{fund_id}": Case(OF_REGION),

@@ -17,7 +17,6 @@ from wallet.tables import payouts
 from wallet.testing import NAME, World, seal
 from wallet.usecases.funds import deposit
 from wallet.usecases.programs import ProgramPlan, propose_program
-from wallet.usecases.runs import start_run
 
 
 async def build(edge: Edge, database: Database, people: People) -> tuple[Things, Things]:
@@ -87,6 +86,5 @@ async def _proposed(edge: Edge, world: World) -> Things:
     )
     async with edge.transaction() as tx:
         proposal = await propose_program(tx, world.people[0], plan)
-        until = date(2026, 12, 31)
-        funding_run = await start_run(tx, world.people[0], fund_id=world.ahead, until=until, dry_run=True)
+    funding_run = await world.start_funding(date(2026, 12, 31), dry_run=True)
     return {"proposal": proposal.id, "funding_run": funding_run}

@@ -13,6 +13,7 @@ from rich.console import Console
 
 from local import audit as auditing
 from local import clock as business
+from local import fund_run as funding
 from local import layout, people, places, report, seeds, shown, story, system, verifying, walk, watch
 from local import trace as tracing
 from local.errors import LocalError
@@ -174,6 +175,21 @@ def trace(
 ) -> None:
     """Walk the money: from a bank order back, from an enrollment forward, or from a budget line."""
     walk.show(console, asyncio.run(tracing.walk_from(layout.load(), kind, id_, lines=lines)))
+
+
+@app.command("fund-run")
+def fund_run(
+    fund: Annotated[str, typer.Argument(help="the id of a fund of mode ahead")] = "",
+    until: Annotated[str, typer.Argument(help="last day of the allotments, 2026-12-31")] = "",
+    *,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="only compute what it would do")] = False,
+    per_second: Annotated[int | None, typer.Option(min=1, help="children a second at most")] = None,
+    pause: Annotated[str, typer.Option(metavar="RUN", help="let this run rest")] = "",
+    resume: Annotated[str, typer.Option(metavar="RUN", help="let this run go on, and follow it")] = "",
+) -> None:
+    """Allot a fund's money to all entitled children, follow it with a bar, and show its report."""
+    wanted = funding.Wanted(fund, until, dry_run, per_second, pause, resume)
+    asyncio.run(shown.funding_run(console, funding.follow(layout.load(), wanted)))
 
 
 @app.command()

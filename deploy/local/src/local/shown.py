@@ -1,7 +1,8 @@
 """How things look on the terminal. Decides nothing."""
 
+import asyncio
 import subprocess
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from local import layout, report, watch
+from local.story.stage import tenge
 
 _PHASES = {
     "downloads": "Kafka's jars",
@@ -38,6 +40,36 @@ def progress(console: Console, told: Iterable[report.Report]) -> None:
                 if one.phase not in tasks:
                     tasks[one.phase] = bars.add_task(_PHASES[one.phase], total=one.total)
                 bars.update(tasks[one.phase], completed=one.done, total=one.total)
+
+
+async def funding_run(console: Console, followed: AsyncIterator[dict[str, Any]]) -> None:
+    """A bar of the children who were reached, then the report."""
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    run: dict[str, Any] = {}
+    try:
+        with Progress(*columns, TextColumn("{task.fields[money]}"), console=console) as bars:
+            task = bars.add_task("Funding run", total=None, money="")
+            async for run in followed:
+                money = tenge(run["allotted_tiyn"]) + (f", {run['rate']:.0f}/s" if run["rate"] else "")
+                bars.update(task, completed=run["reached"], total=run["children"], money=money)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        console.print("The run goes on without you.", highlight=False)
+    if run:
+        _funding_report(console, run)
+
+
+def _funding_report(console: Console, run: dict[str, Any]) -> None:
+    table = Table(show_header=False, box=None)
+    table.add_row("run", f"{run['id']}{', dry' if run['dry_run'] else ''}, {run['state']}")
+    table.add_row("children", f"{run['reached']} of {run['children'] or 'not yet counted'}")
+    table.add_row("funded", f"{run['funded']}, {tenge(run['allotted_tiyn'])} until {run['until']}")
+    for reason in run["left_out"]:
+        table.add_row("left out", f"{reason['children']}: {reason['text']} ({reason['code']})")
+    if run["missing_tiyn"]:
+        table.add_row("missing in the fund", tenge(run["missing_tiyn"]))
+    console.print(table)
+    if run["state"] != "done":
+        console.print(f"Let it go on: .venv/bin/social-wallet fund-run --resume {run['id']}", highlight=False)
 
 
 def addresses(console: Console, system: layout.Layout) -> None:

@@ -8,6 +8,7 @@ from datetime import date
 from typing import Any
 from uuid import UUID
 
+import sqlalchemy as sa
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.approvals import Approvals
@@ -18,9 +19,12 @@ from shared.security import Grant, Principal
 from shared.settled import Settled
 from wallet.domain.proof.checkpoints import Checkpoint
 from wallet.domain.proof.merkle import EMPTY_ROOT
+from wallet.repository.runs import Run
+from wallet.tables import entitlements
 from wallet.usecases.funds import FUND, FundPlan, deposit, propose_fund
 from wallet.usecases.programs import PROGRAM, ProgramPlan, propose_program
 from wallet.usecases.rules import RULES, NewRules, propose_rules
+from wallet.usecases.runs import Asked, Chunk, advance_run, read_run, start_run
 from wallet.usecases.sealing import Log, seal_batches
 
 NAME = {"kk": "Бағдарлама", "ru": "Программа", "en": "Program"}
@@ -98,14 +102,44 @@ class World:
         async with self.edge.transaction() as tx:
             await deposit(tx, self.people[0], fund_id, amount, str(new_id()))
 
-    def entitled(self, child_id: UUID, *, until: date = date(2027, 5, 31)) -> EntitlementDescribed:
+    async def entitle(self, count: int) -> list[UUID]:
+        """So many children whom the program may pay for, in the order of their ids, as events leave them."""
+        described = [self.entitled(new_id()) for _ in range(count)]
+        rows = [one.model_dump(include=set(entitlements.c.keys())) for one in described]
+        async with self.edge.transaction() as tx:
+            ids = [{"id": one.entitlement_id} for one in described]
+            await tx.execute(sa.insert(entitlements), [row | id_ for row, id_ in zip(rows, ids, strict=True)])
+        return sorted(one.child_id for one in described)
+
+    async def start_funding(self, until: date = date(2026, 10, 31), *, dry_run: bool = False) -> UUID:
+        """Ask for a run of the `ahead` fund; the worker's job is `wallet.usecases.runs.advance_run`."""
+        async with self.edge.transaction() as tx:
+            return await start_run(tx, self.people[0], Asked(self.ahead, until, dry_run))
+
+    async def funding(self, run_id: UUID) -> Run:
+        """A run as it stands."""
+        async with self.edge.transaction() as tx:
+            return await read_run(tx, self.people[1], run_id)
+
+    async def run_funding(self, until: date = date(2026, 10, 31), *, dry_run: bool = False) -> Run:
+        """A run of the `ahead` fund from its start to its end."""
+        run_id = await self.start_funding(until, dry_run=dry_run)
+        busy: Chunk | None = Chunk()
+        while busy is not None:
+            async with self.edge.transaction() as tx:
+                busy = await advance_run(tx)
+        return await self.funding(run_id)
+
+    def entitled(
+        self, child_id: UUID, *, starts_on: date | None = None, until: date = date(2027, 5, 31)
+    ) -> EntitlementDescribed:
         """The program may pay for this child."""
         return EntitlementDescribed(
             child_id=child_id,
             entitlement_id=new_id(),
             program_id=self.program_id,
             version=1,
-            starts_on=date(2026, 9, 1),
+            starts_on=starts_on or min(until, date(2026, 9, 1)),
             until=until,
             coefficient_percent=100,
         )

@@ -70,7 +70,8 @@ async def allot_autumn(stage: Stage) -> None:
     run = await run_funding(stage, NOVEMBER_ENDS, key="story-autumn")
     stage.check(f"children with new money: {run['funded']}", run["funded"], len(CHILDREN) - 1)
     stage.check_money("allotted", run["allotted_tiyn"], amounts.AUTUMN_FOR_ALL)
-    stage.check(f"children for whom it did not suffice: {run['declined']}", run["declined"], 1)
+    left_out = {reason["code"]: reason["children"] for reason in run["left_out"]}
+    stage.check(f"children for whom it did not suffice: {left_out}", left_out, {"no_money": 1})
     stage.check_money("missing in the fund", run["missing_tiyn"], amounts.AUTUMN_SHORT)
     await clock.until_quiet(stage.system)
 

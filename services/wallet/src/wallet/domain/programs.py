@@ -112,16 +112,3 @@ class Entitlement:
     starts_on: date
     until: date
     coefficient_percent: int
-
-
-def months_to_allot(first: date, last: date, allotted_until: date | None) -> int:
-    """How many civil months, from that of `first` to that of `last`, no earlier allotment has paid."""
-    reached = _month_number(last)
-    paid = _month_number(first) - 1
-    if allotted_until is not None:
-        paid = max(paid, _month_number(allotted_until))
-    return max(reached - paid, 0)
-
-
-def _month_number(day: date) -> int:
-    return day.year * 12 + day.month

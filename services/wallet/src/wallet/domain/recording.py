@@ -1,6 +1,7 @@
 """What is kept of an operation for ever, so that a repetition is answered as the first time."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from hashlib import blake2b, sha256
 from typing import NamedTuple
 from uuid import UUID
@@ -8,6 +9,8 @@ from uuid import UUID
 from wallet.domain.operations import Bounced, Charged, Command, Final, Identity
 
 _DIGEST_BYTES = 16
+_BATCH = 1024
+"""As many operations as are decided together, and some more."""
 
 
 def digest(command: Command) -> int:
@@ -19,8 +22,12 @@ def digest(command: Command) -> int:
     return int.from_bytes(blake2b(text.encode(), digest_size=_DIGEST_BYTES).digest()[:8], signed=True)
 
 
+@lru_cache(maxsize=_BATCH)
 def identity_id(identity: Identity) -> UUID:
-    """What an operation is found by when it is asked for again. No part has the separator in it."""
+    """What an operation is found by when it is asked for again. No part has the separator in it.
+
+    Of each operation it is asked twice: when its past is looked for, and when it is written.
+    """
     return UUID(bytes=sha256("\x1f".join(identity).encode()).digest()[:16])
 
 

@@ -1,8 +1,8 @@
 """The wallet's tables. What keeps them as they are (triggers, rights) stands in the migrations.
 
 Postings, operations and batches are insert-only, and so are charges, signatures, what happened to items, what
-the bank said, and the log that seals them. An account's number is its fund's number and a place: that both
-sides of a posting belong to one fund is thereby a CHECK on the posting itself.
+the bank said, whom funding runs left out, and the log that seals it all. An account's number is its fund's
+number and a place: that both sides of a posting belong to one fund is thereby a CHECK on the posting itself.
 """
 
 from wallet.tables.charges import charges, item_entries, month_facts, payable_items, signed_revisions
@@ -24,6 +24,7 @@ from wallet.tables.ledger import (
 from wallet.tables.payouts import bank_reports, payees, payout_runs, payouts
 from wallet.tables.programs import (
     entitlements,
+    funding_run_left_out,
     funding_runs,
     funds,
     group_months,
@@ -51,6 +52,7 @@ __all__ = [
     "enrollment_months",
     "enrollments",
     "entitlements",
+    "funding_run_left_out",
     "funding_runs",
     "funds",
     "group_months",

@@ -79,15 +79,29 @@ funding_runs = sa.Table(
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("after_child", sa.Uuid, nullable=True),
     sa.Column("funded", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("already", sa.Integer, nullable=False, server_default="0"),
-    sa.Column("declined", sa.Integer, nullable=False, server_default="0"),
     tiyn("allotted_tiyn", default=True),
     tiyn("missing_tiyn", default=True),
     sa.Column("created_by", sa.Uuid, nullable=False),
     sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
-    sa.CheckConstraint("state IN ('running', 'done')", name="state_known"),
+    sa.Column("children", sa.Integer, nullable=True),
+    sa.Column("children_per_second", sa.Integer, nullable=True),
+    sa.Column("left_out", JSONB, nullable=False, server_default="{}"),
+    tiyn("declined_tiyn", default=True),
+    sa.Column("worked_ms", sa.BigInteger, nullable=False, server_default="0"),
+    sa.Column("worked_at", sa.DateTime(timezone=True), nullable=True),
+    sa.CheckConstraint("state IN ('running', 'paused', 'done')", name="state_known"),
     sa.Index("ix_funding_runs_running", "id", postgresql_where=sa.text("state = 'running'")),
 )
+
+funding_run_left_out = sa.Table(
+    "funding_run_left_out",
+    metadata,
+    sa.Column("run_id", sa.ForeignKey("funding_runs.id"), primary_key=True),
+    sa.Column("code", sa.Text, primary_key=True),
+    sa.Column("child_id", sa.Uuid, primary_key=True),
+    tiyn("amount_tiyn"),
+)
+"""Children of the program whom a run gave nothing, and why; with what they would have got."""
 
 entitlements = sa.Table(
     "entitlements",
