@@ -163,7 +163,7 @@ async def test_a_wallet_shows_what_is_held_to_its_guardian_and_nobody_else(
         assert (purse["fund_id"], purse["until"]) == (str(world.on_hold), "2027-05-31")
         (movement,) = (await client.get(f"/v1/wallets/{child_id}/movements")).json()["items"]
         assert (movement["kind"], movement["amount_tiyn"], movement["month"]) == ("hold", PRICE, "2026-10")
-        assert movement["enrollment_id"] == str(enrollment_id)
+        assert (movement["enrollment_id"], movement["text"]) == (str(enrollment_id), "Reserved for 2026-10")
     async with signed_in(api.url, api.issuer, new_id()) as client:
         for path in (f"/v1/wallets/{child_id}", f"/v1/wallets/{child_id}/movements"):
             assert code_of(await client.get(path)) == (404, "not_found")

@@ -110,7 +110,7 @@ async def office(edge: Edge, database: Database, world: World, deliver: Deliver)
 
 
 @pytest.fixture
-async def children(world: World, edge: Edge, deliver: Deliver) -> list[UUID]:
+async def children(world: World, deliver: Deliver) -> list[UUID]:
     """Three, with two months' money each until the end of October."""
     ids = sorted(new_id() for _ in range(3))
     await deliver(*(world.entitled(child_id) for child_id in ids))

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from shared import clock, outbox
@@ -19,6 +20,7 @@ from shared.doorbell import Doorbell
 TRANSACTION_SECONDS_MAX = 45.0
 """Longer than any statement may take. A database that is not heard any more does not say so, nor that the
 line is dead: whoever waited for it would wait for ever."""
+_STATEMENTS_TAKE = sa.text("SELECT set_config('statement_timeout', :seconds, true)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,24 @@ class Edge:
             yield tx
             if tx.outgoing or tx.touched:
                 raise RuntimeError("something was changed where only reading is meant")
+
+    @asynccontextmanager
+    async def long_look(self, cause: Cause | None = None, *, seconds: float) -> AsyncIterator[Transaction]:
+        """Only read, and for long: all statements see what was committed at the first of them.
+
+        Raises:
+            TimeoutError: it took longer than these seconds. Nobody may hold back the cleaning up for ever.
+        """
+        async with (
+            asyncio.timeout(seconds),
+            self.engine.connect() as connection,
+            _given_up_when_canceled(connection),
+        ):
+            await connection.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+            moment = await clock.now(connection, development=self.development)
+            tx = Transaction(connection, moment, cause or Cause(correlation_id=new_id()))
+            await tx.execute(_STATEMENTS_TAKE, {"seconds": f"{seconds:.0f}s"})
+            yield tx
 
 
 @asynccontextmanager

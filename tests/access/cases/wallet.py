@@ -97,6 +97,18 @@ CASES: dict[str, Case] = {
     "GET /v1/trace/funds/{fund_id}": Case(OF_REGION),
     "POST /v1/quotes": Case({"guardian": own()}, others=NOT_FOUND, body=QUOTE),
     "GET /v1/wallets/{child_id}": Case({"guardian": own(), **WATCHED}, others=NOT_FOUND),
+    "GET /v1/funds/{fund_id}/trial-balance": Case(OF_REGION),
+    "GET /v1/ledger/operations/{operation_id}": Case(OF_REGION),
+    "GET /v1/control-totals": Case(
+        {"administrator": listed(), "auditor": listed()}, query={"month": "2026-10"}, lists="fund"
+    ),
+    "GET /v1/ledger/export": Case(OF_REGION, query={"fund_id": "$fund"}),
+    "GET /v1/ledger/postings": Case(OF_REGION, query={"fund_id": "$fund"}),
+    "GET /v1/funds/{fund_id}/report": Case(OF_REGION, query={"month": "2026-10"}),
+    "POST /v1/funds/{fund_id}/month-locks": Case(
+        {"administrator": own(202), "auditor": own(202)}, body={"month": "2026-10"}
+    ),
+    "GET /v1/wallets/{child_id}/balance": Case({"guardian": own(), **WATCHED}, others=NOT_FOUND),
     "GET /v1/wallets/{child_id}/movements": Case({"guardian": own(), **WATCHED}, others=NOT_FOUND),
     "GET /v1/approvals": Case({"administrator": listed()}, others=always(EMPTY), lists="proposal"),
     "POST /v1/approvals/{proposal_id}/approve": Case({"administrator": own()}, others=NOT_FOUND),

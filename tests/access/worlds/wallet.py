@@ -13,7 +13,7 @@ from shared.edge import Edge
 from shared.events.envelope import Event
 from shared.testing import Database, envelope_of
 from wallet.main import service
-from wallet.tables import payouts
+from wallet.tables import item_entries, payable_items, payouts
 from wallet.testing import NAME, World, seal
 from wallet.usecases.funds import deposit
 from wallet.usecases.programs import ProgramPlan, propose_program
@@ -52,10 +52,12 @@ async def _side(edge: Edge, database: Database) -> Things:
     things = await _proposed(edge, world)
     await seal(edge)
     async with edge.transaction() as tx:
-        driver = await tx.driver()
-        charged = "SELECT operation_id FROM charges WHERE enrollment_id = $1"
-        operation_id: UUID = await driver.fetchval(charged, sheet.request.enrollment_id)
         payout_id: UUID = (await tx.execute(sa.select(payouts.c.id).filter_by(run_id=run.id))).scalar_one()
+        captured = sa.select(item_entries.c.operation_id).join(
+            payable_items, payable_items.c.id == item_entries.c.item_id
+        )
+        of_order = captured.where(payable_items.c.payout_id == payout_id)
+        operation_id: UUID = (await tx.execute(of_order)).scalar_one()
     return things | {
         "region": world.region_id,
         "program": world.program_id,

@@ -46,6 +46,20 @@ COMPARISONS = {
         ) AS s LEFT JOIN wallet.charges AS c USING (enrollment_id, month, revision)
         WHERE s.made_at <= clock_timestamp() + (SELECT shift FROM development.clock) - $1::interval
         AND c.digest IS DISTINCT FROM s.digest""",
+    "each month has as many charges as sheets, of the same revisions": """
+        SELECT month FROM (
+            SELECT month, count(*) AS sheets, sum(revision) AS revisions, max(made_at) AS at FROM (
+                SELECT DISTINCT ON (enrollment_id, month) month, revision, made_at
+                FROM clubs.sheets ORDER BY enrollment_id, month, revision DESC
+            ) AS latest GROUP BY month
+        ) AS s FULL JOIN (
+            SELECT month, count(*) AS charges, sum(revision) AS revisions, max(charged_at) AS at FROM (
+                SELECT DISTINCT ON (enrollment_id, month) month, revision, charged_at
+                FROM wallet.charges ORDER BY enrollment_id, month, revision DESC
+            ) AS latest GROUP BY month
+        ) AS c USING (month)
+        WHERE greatest(s.at, c.at) <= clock_timestamp() + (SELECT shift FROM development.clock) - $1::interval
+        AND (s.sheets, s.revisions) IS DISTINCT FROM (c.charges, c.revisions)""",
     "what was signed is known where it is paid": """
         SELECT 1 FROM clubs.statements AS s JOIN clubs.statement_lines AS l ON l.statement_id = s.id
         LEFT JOIN wallet.signed_revisions AS r

@@ -9,6 +9,7 @@ from wallet.settings import WalletSettings
 from wallet.usecases.approved import CORRECTION, REPAYMENT, RETURN
 from wallet.usecases.expiring import expire_allotments
 from wallet.usecases.funds import FUND, republish_funds
+from wallet.usecases.ledger.months import MONTH_LOCK
 from wallet.usecases.mrp import MRP
 from wallet.usecases.payees import PAYEE
 from wallet.usecases.payouts import PAYOUT_RUN, give_up_runs
@@ -21,7 +22,7 @@ service = Service(
     api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
-    approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN, RETURN, REPAYMENT, CORRECTION),
+    approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN, RETURN, REPAYMENT, CORRECTION, MONTH_LOCK),
     republish={"program": republish_programs, "fund": republish_funds},
     audit=AUDITS,
     jobs=(

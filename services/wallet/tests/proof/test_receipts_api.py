@@ -142,4 +142,4 @@ async def test_the_world_can_follow_the_log_without_a_token(api: ServedApi, owed
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_each_kind_of_operation_has_a_name(language: LanguageCode) -> None:
     for kind in KINDS:
-        assert Texts.of("wallet").translate(language, f"operation.{kind}") != f"operation.{kind}"
+        assert Texts.of("wallet").translate(language, f"sealed.{kind}") != f"sealed.{kind}"

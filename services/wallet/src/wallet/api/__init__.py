@@ -4,6 +4,7 @@ from shared.http import Router
 from wallet.api import (
     approved,
     charges,
+    ledger,
     log,
     mrp,
     payees,
@@ -16,7 +17,10 @@ from wallet.api import (
     wallets,
 )
 
-PARTS = (approved, charges, log, mrp, payees, payouts, programs, receipts, replays, runs, traces, wallets)
+PARTS = (
+    *(approved, charges, ledger, log, mrp, payees, payouts),
+    *(programs, receipts, replays, runs, traces, wallets),
+)
 
 router = Router(public=True)  # each part says whether one has to be signed in
 for part in PARTS:

@@ -1,7 +1,7 @@
 """A child's wallet, its movements, and quotes."""
 
 from datetime import date, datetime
-from typing import Annotated
+from typing import Annotated, Any
 from uuid import UUID
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -79,6 +79,7 @@ class PurseView(BaseModel):
     free_tiyn: int
     held_tiyn: int
     spent_tiyn: int
+    expiring_tiyn: Annotated[int, Field(description="Of what is free, what is gone after `until`")]
 
 
 class WalletView(BaseModel):
@@ -96,9 +97,8 @@ class MovementView(BaseModel):
 
     id: UUID
     at: datetime
-    kind: Annotated[
-        str, Field(examples=["hold"], description="allot, expire, hold, reduce, release, charge or correct")
-    ]
+    kind: Annotated[str, Field(examples=["hold"], description="Of the operation: allot, hold, charge …")]
+    text: Annotated[str, Field(description="The same in the language of Accept-Language")]
     amount_tiyn: Annotated[int, Field(description="Negative: a charge was lowered, or a correction took it")]
     enrollment_id: Annotated[UUID | None, Field(description="Of a hold or a charge")]
     month: Annotated[str | None, Field(description="Of a hold or a charge", examples=["2026-10"])]
@@ -147,10 +147,18 @@ async def get_wallet(child_id: UUID, wait: WaitQuery) -> WalletView:
 
 
 @router.get("/v1/wallets/{child_id}/movements", tags=["wallets"])
-async def list_movements(child_id: UUID, tx: Tx, principal: Signed, page: PageQuery) -> Listing[MovementView]:
+async def list_movements(
+    *, child_id: UUID, tx: Tx, principal: Signed, page: PageQuery, language: Language
+) -> Listing[MovementView]:
     """What was done with the money, the newest first."""
     before = UUID(str(page.after[0])) if page.after else None
     found = await wallets.list_movements(tx, principal, child_id, before=before, limit=page.limit + 1)
     return page.listing(
-        found, key=lambda row: (str(row["id"]),), view=lambda row: MovementView.model_validate(dict(row))
+        found, key=lambda row: (str(row["id"]),), view=lambda row: _movement(dict(row), language)
     )
+
+
+def _movement(row: dict[str, Any], language: LanguageCode) -> MovementView:
+    kind = "lowered" if row["kind"] == "charge" and row["amount_tiyn"] < 0 else row["kind"]
+    text = Texts.of("wallet").translate(language, f"operation.{kind}", month=row["month"] or "")
+    return MovementView(**row, text=text)

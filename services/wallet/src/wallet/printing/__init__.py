@@ -34,7 +34,7 @@ def printed(receipt: Receipt, language: LanguageCode) -> bytes:
     tenge, tiyn = divmod(abs(operation.amount_tiyn), 100)
     sign = "−" if operation.amount_tiyn < 0 else ""
     facts = {
-        "what": texts.translate(language, f"operation.{operation.kind}"),
+        "what": texts.translate(language, f"sealed.{operation.kind}"),
         "amount": f"{sign}{tenge:,}".replace(",", "\u202f") + f",{tiyn:02}\u202f₸",
         "at": f"{batch.posted_at.astimezone(clock.CIVIL):%d.%m.%Y %H:%M:%S}",
         "child": str(operation.child_id or ""),

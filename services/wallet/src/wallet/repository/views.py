@@ -16,6 +16,7 @@ _PURSES = sa.text("""
     )
     SELECT f.program_id, g.name AS program_name, f.id AS fund_id, f.name AS fund_name, f.mode,
         a.expires_on AS until, a.held AS held_tiyn, a.credited - a.debited - a.held AS free_tiyn,
+        CASE f.mode WHEN 'ahead' THEN a.credited - a.debited - a.held ELSE 0 END AS expiring_tiyn,
         coalesce(s.amount_tiyn, 0) AS spent_tiyn
     FROM accounts a JOIN funds f ON f.number = a.id >> 40 JOIN programs g ON g.id = f.program_id
         LEFT JOIN spent s ON s.account_id = a.id
@@ -24,6 +25,16 @@ _PURSES = sa.text("""
 """)
 _VERSION = sa.text("SELECT version FROM wallets WHERE child_id = :child_id")
 _MOVEMENTS = sa.text("""
+    WITH given_back AS (
+        -- An order that bounced may give back what had been claimed: it is of a provider, not of a child.
+        SELECT e.operation_id, (array_agg(i.enrollment_id))[1] AS enrollment_id, min(i.month) AS month,
+            -sum(e.amount_tiyn)::bigint AS amount_tiyn
+        FROM operations o JOIN charges c ON c.operation_id = o.id
+            JOIN payable_items i USING (enrollment_id, month, revision)
+            JOIN item_entries e ON e.item_id = i.id AND e.kind = 'refund'
+            JOIN operations back ON back.id = e.operation_id AND back.child_id IS NULL
+        WHERE o.child_id = :child_id GROUP BY e.operation_id
+    )
     SELECT * FROM (
         SELECT o.id, b.posted_at AS at, o.kind,
             CASE WHEN c.operation_id IS NOT NULL THEN moved.amount_tiyn
@@ -41,6 +52,10 @@ _MOVEMENTS = sa.text("""
             ) AS moved ON true
         WHERE o.child_id = :child_id AND o.code IS NULL
             AND (CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid))
+        UNION ALL
+        SELECT o.id, b.posted_at, o.kind, g.amount_tiyn, g.enrollment_id, g.month
+        FROM given_back g JOIN operations o ON o.id = g.operation_id JOIN batches b ON b.id = o.batch_id
+        WHERE CAST(:before AS uuid) IS NULL OR o.id < CAST(:before AS uuid)
     ) AS movement
     WHERE amount_tiyn <> 0
     ORDER BY id DESC LIMIT :limit

@@ -21,6 +21,7 @@ from wallet.tables.ledger import (
     repeated_holds,
     wallets,
 )
+from wallet.tables.months import month_locks
 from wallet.tables.payouts import bank_reports, payees, payout_runs, payouts
 from wallet.tables.programs import (
     entitlements,
@@ -64,6 +65,7 @@ __all__ = [
     "log_nodes",
     "metadata",
     "month_facts",
+    "month_locks",
     "mrp",
     "operations",
     "payable_items",

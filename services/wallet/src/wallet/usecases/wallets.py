@@ -22,7 +22,7 @@ class Wallet:
 
 async def read_wallet(tx: Transaction, principal: Principal, child_id: UUID) -> Wallet:
     """A guardian sees an empty wallet where there is none yet."""
-    version = await _visible_version(tx, principal, child_id)
+    version = await visible_version(tx, principal, child_id)
     return Wallet(version, await views.purses(tx, child_id))
 
 
@@ -30,11 +30,12 @@ async def list_movements(
     tx: Transaction, principal: Principal, child_id: UUID, *, before: UUID | None, limit: int
 ) -> Sequence[RowMapping]:
     """What was done with the money, the newest first."""
-    await _visible_version(tx, principal, child_id)
+    await visible_version(tx, principal, child_id)
     return await views.movements(tx, child_id, before=before, limit=limit)
 
 
-async def _visible_version(tx: Transaction, principal: Principal, child_id: UUID) -> int:
+async def visible_version(tx: Transaction, principal: Principal, child_id: UUID) -> int:
+    """Which state the wallet is in, for whoever may see it."""
     version = await views.wallet_version(tx, child_id)
     guarded = child_id in principal.scopes("guardian")
     if not guarded and (version is None or not principal.has("administrator", "auditor")):
