@@ -7,10 +7,6 @@ from functools import cache
 from importlib.resources import files
 from io import BytesIO
 
-import typst
-from pypdf import PdfReader
-from pypdf.errors import PyPdfError
-
 from shared import clock
 from shared.texts import LanguageCode, Texts
 from wallet.domain.proof import receipts
@@ -42,6 +38,8 @@ def printed(receipt: Receipt, language: LanguageCode) -> bytes:
         "operation": str(operation.id),
         "log": f"{checkpoint.origin}, {receipt.batch.place + 1} / {checkpoint.size}",
     }
+    import typst  # noqa: PLC0415 - 30 MB that a process which prints nothing does without
+
     given = {"language": language, "attached": ATTACHED, "receipt": receipts.write(receipt)}
     return bytes(typst.compile(_template(), sys_inputs=labels | facts | given, ignore_system_fonts=True))
 
@@ -68,6 +66,9 @@ def proof_in(content: bytes) -> str:
 
 
 def _attached(content: bytes) -> bytes:
+    from pypdf import PdfReader  # noqa: PLC0415 - only whoever verifies a printed receipt needs it
+    from pypdf.errors import PyPdfError  # noqa: PLC0415 - see above
+
     try:
         (found,) = PdfReader(BytesIO(content)).attachments[ATTACHED]
     except (PyPdfError, KeyError, ValueError, TypeError, RecursionError):
