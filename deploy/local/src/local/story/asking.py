@@ -84,6 +84,11 @@ async def run_funding(stage: Stage, until: str, *, key: str) -> dict[str, Any]:
     return run
 
 
+def left_out(run: dict[str, Any], code: str) -> int:
+    """How many children a funding run gave nothing for this reason."""
+    return sum(reason["children"] for reason in run["left_out"] if reason["code"] == code)
+
+
 def check_layers(stage: Stage, layers: list[dict[str, Any]], expected: list[int]) -> None:
     """Who pays, in the order in which it is spent: the district's fund first, then the foundation's."""
     funders = {fund["id"]: fund["funder"]["en"] for fund in stage.cast.funds.values()}

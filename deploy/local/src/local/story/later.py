@@ -9,7 +9,7 @@ from local.client import PATIENCE_SECONDS
 from local.population import CHILDREN
 from local.seeds import district
 from local.story import amounts, happened
-from local.story.asking import check_layers, pass_time, run_funding, settle
+from local.story.asking import check_layers, left_out, pass_time, run_funding, settle
 from local.story.lessons import first_lessons
 from local.story.stage import Stage, Step
 
@@ -70,8 +70,8 @@ async def allot_autumn(stage: Stage) -> None:
     run = await run_funding(stage, NOVEMBER_ENDS, key="story-autumn")
     stage.check(f"children with new money: {run['funded']}", run["funded"], len(CHILDREN) - 1)
     stage.check_money("allotted", run["allotted_tiyn"], amounts.AUTUMN_FOR_ALL)
-    left_out = {reason["code"]: reason["children"] for reason in run["left_out"]}
-    stage.check(f"children for whom it did not suffice: {left_out}", left_out, {"no_money": 1})
+    without = left_out(run, "no_money")
+    stage.check(f"children for whom it did not suffice: {without}", without, 1)
     stage.check_money("missing in the fund", run["missing_tiyn"], amounts.AUTUMN_SHORT)
     await clock.until_quiet(stage.system)
 
