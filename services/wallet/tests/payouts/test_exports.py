@@ -28,7 +28,7 @@ from wallet.testing import NAME
 from wallet.usecases.ledger.exports import COLUMNS, Format, harmless, open_writer
 
 PATH = "/v1/ledger/export"
-MANY = 60_000
+MANY = 24_000
 
 
 @pytest.fixture
