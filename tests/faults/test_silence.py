@@ -80,7 +80,7 @@ async def test_a_transaction_whose_time_is_over_does_not_wait_for_its_rollback(
 async def test_a_transaction_on_a_line_that_was_forgotten_ends_and_passes_on_a_new_one(
     postgres: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(edges, "TRANSACTION_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(edges, "TRANSACTION_SECONDS_MAX", 3.0)
     with line_to(postgres) as (url, proxy):
         engine = open_engine(url, pool_size=1)
         edge = Edge(engine, Doorbell(url, "wallet"), development=False)

@@ -193,7 +193,8 @@ async def test_a_sheet_that_is_not_charged_or_with_other_facts_is_found(
     await add_sheet(rows, revision=2)
     if revision == 2:
         await add_charge(rows, revision=2, digest=digest)
-    assert await found(system) == {"a closed month is charged by its latest sheet"}
+    counted = {"each month has as many charges as sheets, of the same revisions"} if revision == 1 else set()
+    assert await found(system) == {"a closed month is charged by its latest sheet"} | counted
     assert await found(system, leave_out=ON_THE_WAY) == set()
 
 
