@@ -29,7 +29,10 @@ OUTLET_SECONDS_MAX = 24 * 3600  # A22: a producer's sequence must not wrap
 RELAYED = Counter("outbox_relayed_total", "Events that Kafka acknowledged", registry=registry)
 RESTARTS = Counter("outbox_relay_restarts_total", "Times it began again after an error", registry=registry)
 
-HEALED_BY_RESTART = (KafkaError, TimeoutError, OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
+HEALED_BY_RESTART = (
+    *(KafkaError, TimeoutError, OSError),
+    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+)
 """Anything else ends the worker, loudly."""
 
 log = structlog.get_logger()

@@ -16,6 +16,10 @@ WHERE relation = $1::text::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_
 _LAST_ID = "SELECT coalesce(pg_sequence_last_value(pg_get_serial_sequence($1::text, 'id')::regclass), 0)"
 
 
+UNKNOWN = -1
+"""Below every id: nothing is settled as far as anybody knows."""
+
+
 class _Reader(Protocol):
     """A connection that reads what is committed at each statement."""
 
@@ -28,9 +32,9 @@ class Settled:
     """The floor of a table whose `id` is a sequence's. It rises also while others always write."""
 
     def __init__(self, table: str) -> None:
-        self.up_to = 0
+        self.up_to = UNKNOWN
         self._table = table
-        self._next = 0
+        self._next = UNKNOWN
         self._writers: set[str] = set()
         """Those who wrote when `_next` was the last id: once they have ended, it is settled."""
 

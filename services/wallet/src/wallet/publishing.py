@@ -63,6 +63,7 @@ class Folder:
         path = self._path.joinpath(*re.findall("...", f"{size:012}"))
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_suffix(f".{os.getpid()}")
+        unfinished.unlink(missing_ok=True)  # of a process that died here, and had our number
         with unfinished.open("w") as file:
             file.write(note)
             file.flush()

@@ -1,5 +1,6 @@
 """What is posted is sealed once, in a log that only grows, and its heads are published once each."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -192,8 +193,13 @@ def test_a_head_is_never_published_over_another(tmp_path: Path) -> None:
         folder.add(1_234_067, "one\n")
     with pytest.raises(RewrittenError):
         folder.add(1_234_067, "another\n")
+    left_over = tmp_path / "000" / "000" / "000" / f"999.{os.getpid()}"
+    left_over.parent.mkdir(parents=True)
+    left_over.write_text("bef")
+    left_over.chmod(0o444)
     folder.add(999, "before\n")
     assert (tmp_path / "000" / "001" / "234" / "067").read_text() == "one\n"
     assert folder.last() == "one\n"
     assert [path.read_text() for path in folder.paths()] == ["before\n", "one\n"]
+    assert not left_over.exists()
     assert not (tmp_path / "000" / "001" / "234" / "067").stat().st_mode & 0o222

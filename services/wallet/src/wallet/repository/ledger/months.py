@@ -1,6 +1,5 @@
 """What moved within a fund in a month, and which months are locked."""
 
-from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -46,13 +45,6 @@ _HELD: Final = sa.text("""
         GROUP BY l.hold_id
     ) AS held
 """)
-# An INSERT holds this lock until its transaction ends, and has taken its number only then.
-_WRITERS: Final = sa.text("""
-    SELECT virtualtransaction FROM pg_locks
-    WHERE relation = 'batches'::regclass AND mode = 'RowExclusiveLock' AND pid <> pg_backend_pid()
-        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
-""")
-_LAST_BATCH: Final = sa.text("SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM batches_id_seq")
 
 
 class MonthMoved(NamedTuple):
@@ -112,17 +104,6 @@ async def lock_fund(tx: Transaction, fund_id: UUID) -> int:
     query = sa.select(funds.c.number).where(funds.c.id == fund_id)
     number: int = (await tx.execute(query.with_for_update(key_share=True))).scalar_one()
     return number
-
-
-async def last_batch(tx: Transaction) -> int:
-    """The last number that was given to a batch. Some may not be committed yet: see `writers`."""
-    number: int = (await tx.execute(_LAST_BATCH)).scalar_one()
-    return number
-
-
-async def writers(tx: Transaction) -> Sequence[str]:
-    """The transactions that are writing a batch now."""
-    return (await tx.execute(_WRITERS)).scalars().all()
 
 
 async def insert_lock(tx: Transaction, lock: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from shared.database import Transaction
 from shared.errors import ConflictError
 from shared.events.envelope import Month
 from shared.security import Principal
+from shared.settled import UNKNOWN, Settled
 from wallet.domain.accounts import ASSETS, Kind
 from wallet.repository.ledger import months
 from wallet.repository.ledger.balances import AsOf, Moved
@@ -204,13 +205,12 @@ async def _lock(tx: Transaction, proposal: Proposal, wanted: MonthToLock) -> UUI
 
 async def settled_batch(tx: Transaction) -> int:
     """A batch up to which all are committed or never will be: writers are waited for, nobody is stopped."""
-    number = await months.last_batch(tx)
-    writing = set(await months.writers(tx))
+    driver, settled = await tx.driver(), Settled("batches")
     for _ in range(LOOKS_MAX):
-        if not writing:
-            return number
+        await settled.look(driver)
+        if settled.up_to != UNKNOWN:
+            return settled.up_to
         await asyncio.sleep(LOOK_SECONDS)
-        writing &= set(await months.writers(tx))
     raise ConflictError("ledger_busy")
 
 
