@@ -58,7 +58,7 @@ async def test_a_killed_program_is_started_again_and_its_end_is_told(keeper: Kee
     first = keeper.seen.pid
     assert first is not None
     psutil.Process(first).kill()
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 15
     while keeper.seen.last_exit is None:
         assert time.monotonic() < deadline
         keeper.tick()
@@ -70,10 +70,11 @@ async def test_a_killed_program_is_started_again_and_its_end_is_told(keeper: Kee
 
 def test_a_program_that_does_not_stay_is_not_started_again_at_once() -> None:
     broken = Keeper(Program("broken", (sys.executable, "-c", "raise SystemExit(3)"), {}, 1))
-    deadline = time.monotonic() + 0.9
-    while time.monotonic() < deadline:
+    deadline = time.monotonic() + 15
+    while broken.seen.last_exit is None:
+        assert time.monotonic() < deadline
         broken.tick()
-        time.sleep(0.01)
+    broken.tick()
     assert broken.seen.starts == 1
     assert broken.seen.last_exit == 3
 

@@ -104,9 +104,9 @@ def bank(opened_bank: SandboxBank) -> SandboxBank:
 
 @pytest.fixture
 def settings(database: Database, bank: SandboxBank) -> WalletSettings:
-    """Of a worker with this bank, patient for a second only."""
+    """Of a worker with this bank."""
     base = database.settings("wallet").model_dump(exclude={"encryption_keys", "pepper"})
-    return WalletSettings(**base, bank_url=bank.url, bank_timeout_seconds=1.0, bank_ask_seconds=0.05)
+    return WalletSettings(**base, bank_url=bank.url, bank_ask_seconds=0.05)
 
 
 @pytest.fixture

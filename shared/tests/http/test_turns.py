@@ -11,17 +11,17 @@ from shared.http.turns import Queue
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(turns, "POOL_SIZE", 2)
-    monkeypatch.setattr(turns, "AWAY_SECONDS", 0.25)
+    monkeypatch.setattr(turns, "AWAY_SECONDS", 1.0)
     monkeypatch.setattr(turns, "ENCOURAGED_SECONDS", 0.05)
 
 
 async def ask(queue: Queue) -> None:
     async with queue.place():
         queue.encourage()
-        await asyncio.sleep(0.1)
+        await asyncio.sleep(0.05)
 
 
-async def ask_at_once(queue: Queue, count: int = 10) -> set[type | None]:
+async def ask_at_once(queue: Queue, count: int = 30) -> set[type | None]:
     """What became of all of them."""
     found = await asyncio.gather(*(ask(queue) for _ in range(count)), return_exceptions=True)
     return {type(one) for one in found}
@@ -33,7 +33,7 @@ async def test_whoever_waits_goes_on_waiting_while_others_get_their_turn() -> No
 
 async def test_when_nobody_gets_a_turn_all_give_up_soon() -> None:
     queue = Queue()
-    async with asyncio.timeout(2), queue.place():
+    async with asyncio.timeout(10), queue.place():
         assert await ask_at_once(queue) == {TimeoutError}
 
 
@@ -69,7 +69,7 @@ async def test_the_more_turns_there_were_lately_the_more_may_wait(monkeypatch: p
 async def test_while_the_database_loses_what_was_begun_turns_of_others_keep_nobody_waiting() -> None:
     queue = Queue()
     queue.note_trouble()
-    async with asyncio.timeout(0.8):
+    async with asyncio.timeout(10):
         assert await ask_at_once(queue) == {type(None), TimeoutError}
 
 
