@@ -7,7 +7,6 @@ from pathlib import Path
 from clubs.main import service as clubs
 from enrollment.main import service as enrollment
 from notifications.main import service as notifications
-from shared.http.app import create_app
 from shared.service import Service
 from wallet.main import service as wallet
 
@@ -20,7 +19,7 @@ NOWHERE = {"environment": "development", "database_url": "postgresql://", "issue
 def render(service: Service) -> str:
     """The API of one service, in an order that does not change by itself."""
     settings = service.settings.model_validate(NOWHERE)
-    app = create_app(service, settings, None, heads=frozenset())  # type: ignore[arg-type] # no database is asked
+    app = service.app(settings, None)  # type: ignore[arg-type] # no database is asked
     return json.dumps(app.openapi(), indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 
 

@@ -5,7 +5,6 @@ from uuid import uuid4
 
 import asyncpg
 import pytest
-from fastapi import APIRouter
 
 from shared.consumer import EventRouter
 from shared.database import new_metadata
@@ -18,7 +17,7 @@ from shared.testing_line import Line
 
 @pytest.fixture(scope="session")
 def service() -> Service:
-    return Service(name="notifications", api=APIRouter(), events=EventRouter(), metadata=new_metadata())
+    return Service(name="notifications", events=EventRouter(), metadata=new_metadata())
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,6 @@ import uvloop
 from shared import dropping, kafka, parked, telemetry, worker
 from shared.checks import run_checks
 from shared.database import Transaction, open_engine
-from shared.http.app import create_app
 from shared.http.server import make_server
 from shared.logging import configure_logging
 from shared.service import Service, open_edge
@@ -96,7 +95,7 @@ def _add_questions(commands: typer.Typer, service: Service, start: Start) -> Non
     @commands.command()
     def openapi() -> None:
         """Print the OpenAPI description."""
-        app = create_app(service, service.settings(), None, heads=frozenset())  # type: ignore[arg-type] # not used
+        app = service.app(service.settings(), None)  # type: ignore[arg-type] # not used
         typer.echo(orjson.dumps(app.openapi(), option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS).decode())
 
 

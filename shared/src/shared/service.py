@@ -3,10 +3,10 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-from fastapi import APIRouter, FastAPI
 from sqlalchemy import MetaData
 
 from shared.approvals import ApprovalKind
@@ -16,9 +16,11 @@ from shared.doorbell import Doorbell
 from shared.edge import Edge
 from shared.events import attendance, clubs, enrollment, wallet
 from shared.events.envelope import catalog
-from shared.http.app import create_app
 from shared.settings import Settings
 from shared.worker import Job
+
+if TYPE_CHECKING:  # most of what a process imports, and only one that serves the API needs it
+    from fastapi import APIRouter, FastAPI
 
 Republish = Callable[[Transaction, UUID | None], Awaitable[UUID | None]]
 """Publish a bounded page of full-state facts, those after this id; answer the last id, None at the end."""
@@ -32,7 +34,6 @@ class Service:
     """One service: its edges, its tables, and what operators can ask of it."""
 
     name: str
-    api: APIRouter
     events: EventRouter
     metadata: MetaData
     approvals: tuple[ApprovalKind[Any], ...] = ()
@@ -53,10 +54,17 @@ class Service:
         owned = [event for type_, event in catalog.items() if type_.startswith(f"{self.name}.")]
         return frozenset(event.topic for event in owned)
 
-    def app(self, settings: Settings, edge: Edge) -> FastAPI:
+    @property
+    def api(self) -> "APIRouter":
+        """The router of the package's `api`."""
+        router: APIRouter = import_module(f"{self.package}.api").router
+        return router
+
+    def app(self, settings: Settings, edge: Edge) -> "FastAPI":
         """The HTTP API over this edge."""
-        # Alembic takes most of a second to import, and a worker needs none of it.
+        # FastAPI and Alembic take seconds to import, and a worker needs none of them.
         from shared import migrations  # noqa: PLC0415 - see above
+        from shared.http.app import create_app  # noqa: PLC0415 - see above
 
         return create_app(self, settings, edge, heads=migrations.heads(self.package))
 

@@ -1,6 +1,6 @@
 """The service `clubs`, put together."""
 
-from clubs import api, consumers, tables
+from clubs import consumers, tables
 from clubs.repository.audit import AUDIT
 from clubs.usecases import groups, providers
 from clubs.usecases.corrections import CORRECTION
@@ -8,7 +8,6 @@ from shared.service import Service
 
 service = Service(
     name="clubs",
-    api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
     approvals=(CORRECTION,),

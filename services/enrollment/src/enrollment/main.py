@@ -1,6 +1,6 @@
 """Enrollment as a service: its edges, its tables, its jobs, and what operators can ask of it."""
 
-from enrollment import api, consumers, tables
+from enrollment import consumers, tables
 from enrollment.beginning import appoint_first_administrators
 from enrollment.register import ask_register
 from enrollment.repository.audits import AUDITS
@@ -12,7 +12,6 @@ from shared.service import Service
 
 service = Service(
     name="enrollment",
-    api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
     approvals=(VERIFY_LINK, GRANT, END_GRANT, END_UNFUNDED),

@@ -1,13 +1,12 @@
 """The service `notifications`, put together."""
 
-from notifications import api, consumers, jobs, tables
+from notifications import consumers, jobs, tables
 from notifications.audit import AUDIT
 from notifications.settings import NotificationSettings
 from shared.service import Service
 
 service = Service(
     name="notifications",
-    api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
     audit=AUDIT,

@@ -1,7 +1,7 @@
 """The service `wallet`, put together."""
 
 from shared.service import Service
-from wallet import api, consumers, jobs, tables
+from wallet import consumers, jobs, tables
 from wallet.bank import ask_bank, read_statements, submit_payouts
 from wallet.publishing import seal_ledger
 from wallet.repository.audits import AUDITS
@@ -19,7 +19,6 @@ from wallet.usecases.runs import fund_children
 
 service = Service(
     name="wallet",
-    api=api.router,
     events=consumers.router,
     metadata=tables.metadata,
     approvals=(PROGRAM, RULES, MRP, FUND, PAYEE, PAYOUT_RUN, RETURN, REPAYMENT, CORRECTION, MONTH_LOCK),
