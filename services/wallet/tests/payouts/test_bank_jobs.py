@@ -140,7 +140,13 @@ async def test_half_an_answer_is_none(
 
 @pytest.mark.parametrize("behavior", ["slow", "cut"])
 async def test_an_order_without_a_clear_answer_is_unknown_until_the_bank_is_asked(
-    *, owed: Office, desk: Desk, bank: SandboxBank, settings: WalletSettings, assert_clean: Check, behavior: str
+    *,
+    owed: Office,
+    desk: Desk,
+    bank: SandboxBank,
+    settings: WalletSettings,
+    assert_clean: Check,
+    behavior: str,
 ) -> None:
     bank.behave(behavior, seconds=3)
     async with open_bank(settings.model_copy(update={"bank_timeout_seconds": 1.0})) as impatient:

@@ -9,6 +9,7 @@ from rig import load
 from rig.collector import Collector, Span
 from rig.system import System
 from shared.testing import eventually
+from shared.tls import tls
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
 
@@ -44,7 +45,9 @@ async def test_an_enrollment_is_one_trace_over_four_services(system: System, col
 
 async def _enroll(system: System, ground: load.Ground, traceparent: str) -> None:
     applicant = ground.applicants[-1]
-    async with httpx.AsyncClient(base_url=system.address("enrollment"), trust_env=False) as http:
+    async with httpx.AsyncClient(
+        base_url=system.address("enrollment"), trust_env=False, verify=tls()
+    ) as http:
         answer = await http.post(
             "/v1/enrollments",
             json={

@@ -20,7 +20,8 @@ from idnumbers.nationalid import KAZ
 from local.people import person_id
 from local.population import CHILDREN
 from rig.collector import Collector
-from rig.system import SERVICES, TLS, TOPICS, System
+from rig.system import SERVICES, TOPICS, System
+from shared.tls import tls
 
 pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
 GUARDIANS = 13
@@ -69,7 +70,7 @@ class _Sender:
         self._told: list[str] = []
 
     async def send(self, iins: list[str], phones: list[str]) -> list[str]:
-        async with httpx.AsyncClient(trust_env=False, verify=TLS, timeout=60) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=tls(), timeout=60) as http:
             http.headers["Authorization"] = f"Bearer {await self._system.token(self._login)}"
             for iin, phone in zip(iins, phones, strict=True):
                 await self._send(http, iin, phone)
@@ -137,7 +138,7 @@ async def test_no_log_has_a_number(system: System) -> None:
 @pytest.mark.usefixtures("answers")
 async def test_no_figure_and_no_trace_has_a_number(system: System, collector: Collector) -> None:
     figures = {}
-    async with httpx.AsyncClient(trust_env=False, verify=TLS, timeout=30) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls(), timeout=30) as http:
         for service in SERVICES:
             figures[service] = (await http.get(f"{system.address(service)}/metrics")).text
             assert "requests" in figures[service]
