@@ -9,10 +9,10 @@ import pytest
 
 from access.requests import SERVICES
 from access.worlds import People, UndoneEdge, World
-from rig.system import TLS
 from shared.service import Service
 from shared.testing import Databases
 from shared.testing_http import TokenIssuer, served_api, token_issuer
+from shared.tls import tls
 
 
 @pytest.fixture(scope="session")
@@ -25,7 +25,7 @@ async def issuer() -> AsyncIterator[TokenIssuer]:
 @pytest.fixture(scope="session")
 async def http() -> AsyncIterator[httpx.AsyncClient]:
     """Somebody who has not signed in."""
-    async with httpx.AsyncClient(trust_env=False, verify=TLS, timeout=40) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=tls(), timeout=40) as client:
         yield client
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from access.requests import SERVICES
 from access.worlds import EVERYONE, World
+from shared.tls import tls
 
 pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("access"), pytest.mark.timeout(3600)]
 EXAMPLES = int(os.environ.get("FUZZ_EXAMPLES", "8"))
@@ -22,7 +23,7 @@ SEED = int(os.environ.get("FUZZ_SEED", "5"))
 async def test_no_answer_is_undocumented(world: World) -> None:
     from rig.fuzzing import Fuzzed, fuzz  # noqa: PLC0415 - takes seconds, which other tests need not wait for
 
-    async with httpx.AsyncClient(base_url=world.url, trust_env=False) as http:
+    async with httpx.AsyncClient(base_url=world.url, trust_env=False, verify=tls()) as http:
         description = (await http.get("/openapi.json")).json()
     service = Fuzzed(
         url=world.undone_url,

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 from local import people
 from rig import load, months, system
 from rig.figures import percentile, tell, tell_below
+from shared.tls import tls
 
 SEATS = 100
 GROUPS = 4
@@ -107,7 +108,9 @@ async def doubts(running: system.System, group_ids: Sequence[UUID]) -> list[Doub
 async def dispute(running: system.System, wanted: Sequence[Doubt]) -> dict[UUID, float]:
     """Send them at the rate, whatever becomes of the earlier ones; when each was to be sent."""
     started = time.time() + 0.1
-    async with httpx.AsyncClient(base_url=running.address("clubs"), trust_env=False, timeout=30) as http:
+    async with httpx.AsyncClient(
+        base_url=running.address("clubs"), trust_env=False, timeout=30, verify=tls()
+    ) as http:
 
         async def one(number: int, doubt: Doubt) -> tuple[UUID, float]:
             intended = started + number / RATE

@@ -19,6 +19,7 @@ from local.servers import free_ports
 from shared.relay import Relay
 from shared.service import Service
 from shared.testing import ISSUER, Database, Databases, topics_for
+from shared.tls import tls
 
 READY_SECONDS_MAX = 120.0
 STOP_SECONDS_MAX = 30.0
@@ -120,7 +121,10 @@ class Process:
 
     async def until_ready(self) -> None:
         """Wait until it says that it is."""
-        async with httpx.AsyncClient(trust_env=False) as http, asyncio.timeout(READY_SECONDS_MAX):
+        async with (
+            httpx.AsyncClient(trust_env=False, verify=tls()) as http,
+            asyncio.timeout(READY_SECONDS_MAX),
+        ):
             while True:
                 with contextlib.suppress(httpx.TransportError):
                     if (await http.get(self._ready_url)).status_code == httpx.codes.OK:

@@ -15,7 +15,8 @@ import httpx
 
 from rig import load
 from rig.load import Applicant
-from rig.system import TLS, System, sign_in
+from rig.system import System, sign_in
+from shared.tls import tls
 
 STARTS_ON = "2026-10-01"
 ENDS_ON = "2026-09-07"
@@ -140,7 +141,7 @@ def connections(size: int) -> httpx.AsyncClient:
     """For so many at once."""
     return httpx.AsyncClient(
         trust_env=False,
-        verify=TLS,
+        verify=tls(),
         timeout=_PATIENCE_SECONDS,
         limits=httpx.Limits(max_connections=size * 2, max_keepalive_connections=size),
     )

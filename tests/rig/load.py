@@ -15,6 +15,7 @@ import httpx
 from rig.planted_people import plant_children, plant_entitlements
 from rig.system import Person, System, sign_in
 from shared.database import new_id
+from shared.tls import tls
 
 STARTS_ON = "2026-09-14"
 LOOKS_SECONDS_MAX = 120.0
@@ -112,7 +113,12 @@ def _names(text: str) -> dict[str, str]:
 
 
 async def _made(person: Person, service: str, path: str, body: object) -> dict[str, Any]:
-    answer = await person.post(service, path, body)
+    """What was made, once: on a busy machine a service may be late, or hear late of what another one has."""
+    key, deadline = str(uuid4()), time.monotonic() + LOOKS_SECONDS_MAX
+    answer = await person.post(service, path, body, key=key)
+    while answer.status_code in (404, 503) and time.monotonic() < deadline:
+        await asyncio.sleep(1)
+        answer = await person.post(service, path, body, key=key)
     if answer.is_error:
         raise RuntimeError(f"{path}: {answer.status_code} {answer.text}")
     return dict(answer.json())
@@ -261,7 +267,7 @@ async def enroll(
     limits = httpx.Limits(max_connections=400, max_keepalive_connections=100)
     started = time.monotonic()
     async with httpx.AsyncClient(
-        base_url=system.address("enrollment"), trust_env=False, timeout=30, limits=limits
+        base_url=system.address("enrollment"), trust_env=False, timeout=30, limits=limits, verify=tls()
     ) as http:
 
         async def one(number: int, applicant: Applicant, group_id: str) -> Outcome:

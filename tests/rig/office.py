@@ -26,6 +26,7 @@ from shared.events.enrollment import FundingRequested
 from shared.events.envelope import Event
 from shared.security import Grant, Principal
 from shared.testing import Database, envelope_of, published, set_clock
+from shared.tls import tls
 from wallet.bank import Bank, Sender, ask_once
 from wallet.main import service
 from wallet.repository.payout_runs import PayoutRun
@@ -233,7 +234,7 @@ class SandboxBank:
 
     def __init__(self, url: str, process: "subprocess.Popen[bytes]") -> None:
         self.url = url
-        self.http = httpx.Client(base_url=url, trust_env=False)
+        self.http = httpx.Client(base_url=url, trust_env=False, verify=tls())
         self._process = process
         self._before = 0
 

@@ -7,7 +7,6 @@ import os
 import random
 import shutil
 import signal
-import ssl
 import subprocess
 import sys
 import tempfile
@@ -23,11 +22,10 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.structs import ConsumerRecord
 
 from shared.kafka import PARTITIONS, end_offsets
+from shared.tls import tls
 
 CLONE = Path(__file__).parents[2]
 SERVICES = ("enrollment", "clubs", "wallet", "notifications")
-TLS = ssl.create_default_context()
-"""Unused, and made once: each client would make one of its own, which takes longer than what it asks."""
 TOPICS = ("enrollment.events", "clubs.events", "wallet.events", "wallet.runs")
 
 
@@ -81,7 +79,7 @@ class System:
 
     async def token(self, login: str) -> str:
         """An access token of one of the seeded people."""
-        async with httpx.AsyncClient(trust_env=False, verify=TLS) as http:
+        async with httpx.AsyncClient(trust_env=False, verify=tls()) as http:
             form = {"grant_type": "password", "username": login}
             answer = await http.post(f"http://127.0.0.1:{self.base_port}/token", data=form)
         return str(answer.raise_for_status().json()["access_token"])
@@ -160,7 +158,7 @@ class Person:
         headers = {"Authorization": f"Bearer {token}"}
         self._clients = {
             service: httpx.AsyncClient(
-                base_url=system.address(service), headers=headers, trust_env=False, timeout=30, verify=TLS
+                base_url=system.address(service), headers=headers, trust_env=False, timeout=30, verify=tls()
             )
             for service in SERVICES
         }

@@ -33,6 +33,7 @@ from rig.figures import memory, percentile, tell, tell_below
 from shared.database import new_id
 from shared.events.enrollment import ENROLLMENT_EVENTS, Confirmed
 from shared.events.envelope import to_headers
+from shared.tls import tls
 
 SMALL, LARGE = 1_000, 100_000
 CHILDREN = 5_000
@@ -195,7 +196,7 @@ class Backlog:
         looks = itertools.cycle(itertools.product(self.applicants[:50], LOOKS))
         reading = []
         started = time.monotonic()
-        async with httpx.AsyncClient(trust_env=False, timeout=30, verify=system.TLS) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=30, verify=tls()) as http:
             for number in itertools.count():
                 if over.is_set():
                     break

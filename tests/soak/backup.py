@@ -24,7 +24,8 @@ from local.seeds import district
 from local.story import closing, joining, later, lessons, paying
 from rig import dump, load, players, system, telling
 from rig.load import Applicant, Ground
-from rig.system import TLS, System, sign_in
+from rig.system import System, sign_in
+from shared.tls import tls
 
 BEFORE = (*joining.STEPS, *later.STEPS, *lessons.STEPS, *closing.STEPS)
 PAY_DAY = "2026-10-19T08:30"
@@ -70,7 +71,7 @@ async def shift(running: System) -> timedelta:
 
 async def bank_payments(running: System) -> list[dict[str, Any]]:
     """What the bank was ever sent."""
-    async with httpx.AsyncClient(trust_env=False, verify=TLS) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as http:
         answer = await http.get(f"http://127.0.0.1:{running.base_port}/bank/payments")
     return list(answer.raise_for_status().json()["items"])
 
@@ -172,7 +173,7 @@ async def recover(running: System) -> None:
 async def pay_what_is_left(running: System) -> None:
     """What bounced in the lost life, and nothing else."""
     bank = f"http://127.0.0.1:{running.base_port}/bank/behavior"
-    async with httpx.AsyncClient(trust_env=False, verify=TLS) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as http:
         iban = district.PROVIDERS[paying.REFUSED - 1].iban
         (await http.put(bank, json={"iban": iban, "behavior": "accept"})).raise_for_status()
     proposer, approver = [await sign_in(running, f"administrator-{number}") for number in (1, 2)]

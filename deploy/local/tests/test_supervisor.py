@@ -14,6 +14,7 @@ from local import child, places
 from local.layout import Program
 from local.servers import free_ports
 from local.supervisor import Keeper
+from shared.tls import tls
 
 pytestmark = pytest.mark.servers
 READY = """
@@ -46,7 +47,7 @@ def keeper() -> Iterator[Keeper]:
 
 async def until_ready(keeper: Keeper) -> None:
     deadline = time.monotonic() + 15
-    async with httpx.AsyncClient(trust_env=False) as http:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as http:
         while not keeper.seen.ready:
             assert time.monotonic() < deadline
             keeper.tick()

@@ -36,6 +36,7 @@ from shared.events import enrollment as events
 from shared.security import Grant, Principal, principal_of
 from shared.testing import Database, published
 from shared.testing_http import served
+from shared.tls import tls
 
 IIN, OTHER_IIN = "150901500010", "150901600017"
 CHILD = {
@@ -76,7 +77,7 @@ def town() -> FakeTown:
 @pytest.fixture
 async def register(town: FakeTown, settings: EnrollmentSettings) -> AsyncIterator[Register]:
     app = Starlette(routes=[Route("/register/guardianships/verify", town.verify, methods=["POST"])])
-    async with served(app) as url, httpx.AsyncClient(timeout=3, trust_env=False) as client:
+    async with served(app) as url, httpx.AsyncClient(timeout=3, trust_env=False, verify=tls()) as client:
         yield Register(client, f"{url}/register", Keyring.of(settings))
 
 

@@ -28,6 +28,7 @@ from shared.events.wallet import PayoutBounced
 from shared.service import Service
 from shared.testing import Database
 from shared.testing_http import ServedApi, TokenIssuer, served, signed_in
+from shared.tls import tls
 
 Take = Callable[..., Awaitable[list[NotYet]]]
 PREFERENCES = {
@@ -114,7 +115,7 @@ async def test_texts_are_in_the_language_asked_for_else_in_the_preferred_one(
 ) -> None:
     await take(confirmed(family))
     token = api.issuer.token(family.guardians[0])
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=tls()) as client:
         client.headers["Authorization"] = f"Bearer {token}"
 
         async def title() -> str:
@@ -148,7 +149,7 @@ async def test_a_message_is_read_once_and_by_its_reader_only(
 
 @pytest.mark.parametrize("path", ["/v1/inbox", "/v1/inbox/stream", "/v1/me/contacts", "/v1/me/preferences"])
 async def test_nobody_reads_without_a_token(api: ServedApi, path: str) -> None:
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=tls()) as client:
         assert (await client.get(path)).status_code == 401
 
 

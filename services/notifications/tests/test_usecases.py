@@ -52,6 +52,7 @@ from shared.encryption import Keyring
 from shared.events.wallet import ItemFrozen, PayoutSent
 from shared.testing import Database, envelope_of, eventually, set_clock
 from shared.testing_http import served
+from shared.tls import tls
 
 Take = Callable[..., Coroutine[None, None, list[NotYet]]]
 ADDRESS, PHONE = "aigerim@example.kz", "+77011234567"
@@ -106,7 +107,7 @@ def keys(database: Database) -> Keyring:
 @pytest.fixture
 async def post(edge: Edge, keys: Keyring, outside: Outside) -> AsyncIterator[Post]:
     """The worker's way out."""
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as client:
         mail = MailServer("127.0.0.1", outside.smtp_port, "no-reply@social-wallet.localhost")
         yield Post(edge, keys, mail, SmsGateway(outside.sms_url, client))
 

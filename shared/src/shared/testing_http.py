@@ -25,6 +25,7 @@ from shared.http.server import make_server
 from shared.security import Grant, Role, ScopeKind, describe_grant
 from shared.service import Service
 from shared.settings import Settings
+from shared.tls import tls
 
 
 class TokenIssuer:
@@ -145,5 +146,6 @@ async def signed_in(url: str, issuer: TokenIssuer, person_id: UUID) -> AsyncIter
         event_hooks={"request": [add_key]},
         trust_env=False,
         timeout=40,
+        verify=tls(),
     ) as client:
         yield client

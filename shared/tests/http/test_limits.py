@@ -15,6 +15,7 @@ from shared.clock import civil_date, civil_moment, first_day, next_month
 from shared.events.envelope import Month
 from shared.http import Day, limits
 from shared.testing_http import ServedApi
+from shared.tls import tls
 
 JSON = {"Content-Type": "application/json"}
 MARK = "marked-by-the-caller"
@@ -198,7 +199,9 @@ async def test_a_client_that_forgets_connections_after_five_seconds_never_meets_
 ) -> None:
     """As httpx does: what we closed at that moment would take its next request with it."""
     limits_of_client = httpx.Limits(keepalive_expiry=None, max_connections=1)
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False, limits=limits_of_client) as client:
+    async with httpx.AsyncClient(
+        base_url=running.url, trust_env=False, limits=limits_of_client, verify=tls()
+    ) as client:
         first = await client.get("/livez")
         await asyncio.sleep(6)
         second = await client.get("/livez")

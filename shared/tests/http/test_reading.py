@@ -14,6 +14,7 @@ from shared.edge import Edge
 from shared.http.app import create_app
 from shared.settings import Settings
 from shared.testing_http import ServedApi, served, signed_in
+from shared.tls import tls
 
 
 async def test_pages_follow_each_other_while_rows_are_added(client: httpx.AsyncClient) -> None:
@@ -83,7 +84,7 @@ async def test_those_who_wait_hold_no_connection(client: httpx.AsyncClient) -> N
 
 
 async def test_operators_see_health_figures_and_the_api_without_a_token(running: ServedApi) -> None:
-    async with httpx.AsyncClient(base_url=running.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=running.url, trust_env=False, verify=tls()) as client:
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/readyz")).status_code == 200
         metrics = (await client.get("/metrics")).text
@@ -105,7 +106,7 @@ async def test_a_database_that_is_not_migrated_is_not_ready(
 ) -> None:
     settings = Settings(environment="development", database_url=database_url, issuer=running.issuer.url)
     app = create_app(sample, settings, running.edge, heads=frozenset({"sample_0002"}))  # type: ignore[arg-type] # of the conftest
-    async with served(app) as url, httpx.AsyncClient(trust_env=False) as client:
+    async with served(app) as url, httpx.AsyncClient(trust_env=False, verify=tls()) as client:
         answer = await client.get(f"{url}/readyz")
     assert (answer.status_code, answer.json()["code"]) == (503, "not_migrated")
 

@@ -11,6 +11,7 @@ import pytest
 from shared.security import IdentityUnavailableError, IssuerKeys, TokenRefusedError, TokenVerifier
 from shared.testing_http import ServedApi, TokenIssuer, token_issuer
 from shared.testing_tokens import BAD, PERSON, with_claims, with_times
+from shared.tls import tls
 
 
 @dataclass
@@ -44,7 +45,7 @@ async def test_a_bad_token_is_refused(verifier: TokenVerifier, issuer: TokenIssu
 )
 async def test_a_bad_token_is_answered_401_and_told_nothing(running: ServedApi, name: str) -> None:
     token = BAD[name](running.issuer)
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as client:
         answer = await client.get(f"{running.url}/v1/things", headers={"Authorization": f"Bearer {token}"})
     if name == "100 KiB":
         assert answer.status_code in (400, 431)  # refused before anybody reads it as a token
@@ -82,7 +83,7 @@ async def test_a_token_that_was_good_is_refused_when_its_time_is_over(
 
 
 async def test_nobody_is_let_in_without_a_token(running: ServedApi) -> None:
-    async with httpx.AsyncClient(trust_env=False) as client:
+    async with httpx.AsyncClient(trust_env=False, verify=tls()) as client:
         answer = await client.post(f"{running.url}/v1/things", json={"title": "x"})
     assert (answer.status_code, answer.json()["code"]) == (401, "token_missing")
 

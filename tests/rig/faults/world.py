@@ -22,8 +22,9 @@ from local import child
 from local.layout import Layout
 from rig import system as rig
 from rig.faults.supervisor import KAFKA_BEHIND, KAFKA_PROXY, POSTGRES_PROXY, RIG, SMALL, hold_file
-from rig.system import SERVICES, TLS, System
+from rig.system import SERVICES, System
 from shared.kafka import KafkaError, end_offsets
+from shared.tls import tls
 
 Server = Literal["postgres", "kafka"]
 PROCESSES = tuple(f"{service}-{mode}" for service in SERVICES for mode in ("api", "worker"))
@@ -104,7 +105,7 @@ class World:
         """Wait until it is ready, as a new process if the old one's pid is said."""
         layout = Layout(self.system.base_port)
         programs = {program.name: program for program in layout.programs()}
-        async with httpx.AsyncClient(trust_env=False, timeout=2, verify=TLS) as http:
+        async with httpx.AsyncClient(trust_env=False, timeout=2, verify=tls()) as http:
 
             async def ready() -> bool:
                 if self.pid(process) in (None, other_than):

@@ -15,6 +15,7 @@ import httpx
 from local import people
 from local.errors import LocalError
 from local.layout import Layout
+from shared.tls import tls
 
 AT_ONCE = 8
 """How many requests are under way at a time: the machine is small, and shared with what answers them."""
@@ -157,7 +158,7 @@ class Person:
 async def opened(system: Layout) -> AsyncIterator[Client]:
     """A client of the running system."""
     limits = httpx.Limits(max_connections=4 * AT_ONCE, max_keepalive_connections=4 * AT_ONCE)
-    async with httpx.AsyncClient(timeout=_SECONDS_MAX, limits=limits, trust_env=False) as http:
+    async with httpx.AsyncClient(timeout=_SECONDS_MAX, limits=limits, trust_env=False, verify=tls()) as http:
         yield Client(system, http)
 
 

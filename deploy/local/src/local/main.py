@@ -17,6 +17,7 @@ from local import fund_run as funding
 from local import layout, people, places, report, seeds, shown, story, system, verifying, walk, watch
 from local import trace as tracing
 from local.errors import LocalError
+from shared.tls import tls
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False
@@ -142,7 +143,7 @@ def messages(
 def _outside(ask: Callable[[httpx.Client], httpx.Response]) -> dict[str, Any]:
     address = layout.load().address("outside")
     try:
-        with httpx.Client(base_url=address, trust_env=False, timeout=10) as http:
+        with httpx.Client(base_url=address, trust_env=False, timeout=10, verify=tls()) as http:
             return dict(ask(http).raise_for_status().json())
     except httpx.HTTPError as error:
         raise LocalError(f"{address} does not answer ({error}); is the system up?") from error

@@ -20,6 +20,7 @@ from local import child, layout, places, report, roles
 from local.errors import LocalError
 from local.kafka import Kafka, fetch_jars
 from local.postgres import Postgres
+from shared.tls import tls
 
 TICK_SECONDS = 0.2
 QUIET_TICK_SECONDS = 1.0
@@ -156,7 +157,7 @@ async def keep(system: layout.Layout, own: list[Postgres | Kafka], told: report.
     told.enter("processes", total=len(keepers))
     told.processes = {keeper.program.name: keeper.seen for keeper in keepers}
     try:
-        async with httpx.AsyncClient(timeout=2, trust_env=False) as http:
+        async with httpx.AsyncClient(timeout=2, trust_env=False, verify=tls()) as http:
             while not ending.is_set():
                 _restart(own)
                 changed = [keeper.tick() for keeper in keepers]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import httpx
 
 from local.servers import free_ports
+from shared.tls import tls
 
 _START_SECONDS = 30
 
@@ -37,7 +38,7 @@ def outside(store: Path) -> Iterator[World]:
     url = f"http://127.0.0.1:{port}"
     with (
         subprocess.Popen([sys.executable, "-m", "local.outside"], env=os.environ | told) as process,
-        httpx.Client(base_url=url, trust_env=False) as http,
+        httpx.Client(base_url=url, trust_env=False, verify=tls()) as http,
     ):
         try:
             _wait_until_ready(http)

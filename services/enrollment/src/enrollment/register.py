@@ -21,6 +21,7 @@ from shared.edge import Edge
 from shared.encryption import CiphertextError, Keyring
 from shared.retrying import until_it_passes
 from shared.settings import Settings
+from shared.tls import tls
 
 CLAIMS_AT_ONCE = 10
 TIMEOUT_SECONDS = 3.0
@@ -80,7 +81,7 @@ async def ask_register(edge: Edge, settings: Settings) -> None:
     if not isinstance(settings, EnrollmentSettings):
         raise TypeError("enrollment runs with its own settings")
     keyring = Keyring.of(settings)
-    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False) as client:
+    async with httpx.AsyncClient(timeout=TIMEOUT_SECONDS, trust_env=False, verify=tls()) as client:
         register = Register(client, settings.register_url.rstrip("/"), keyring)
         while True:
             if not await until_it_passes(lambda: ask_once(edge, register)):

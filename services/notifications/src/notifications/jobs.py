@@ -23,6 +23,7 @@ from shared.edge import Edge
 from shared.encryption import Keyring
 from shared.retrying import until_it_passes
 from shared.settings import Settings
+from shared.tls import tls
 
 AT_ONCE = 20
 LEASE = timedelta(seconds=4 * SECONDS_MAX)
@@ -36,7 +37,7 @@ async def send_copies(edge: Edge, settings: Settings) -> None:
     """Send what is due, for ever."""
     if not isinstance(settings, NotificationSettings):
         raise TypeError("notifications has settings of its own")
-    async with httpx.AsyncClient() as client:
+    async with httpx.AsyncClient(verify=tls()) as client:
         post = Post(
             edge,
             Keyring.of(settings),

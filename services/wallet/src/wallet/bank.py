@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from shared.edge import Edge
 from shared.retrying import until_it_passes
 from shared.settings import Settings
+from shared.tls import tls
 from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError
 from wallet.domain.bank_statements import Line
 from wallet.domain.payouts import State
@@ -140,7 +141,9 @@ class Bank:
 @contextlib.asynccontextmanager
 async def open_bank(settings: WalletSettings) -> AsyncIterator[Bank]:
     """The bank of these settings, for as long as the block runs."""
-    async with httpx.AsyncClient(timeout=settings.bank_timeout_seconds, trust_env=False) as client:
+    async with httpx.AsyncClient(
+        timeout=settings.bank_timeout_seconds, trust_env=False, verify=tls()
+    ) as client:
         yield Bank(client, settings.bank_url.rstrip("/"), settings.bank_timeout_seconds)
 
 

@@ -17,6 +17,7 @@ from shared.edge import Edge
 from shared.security import Role, ScopeKind
 from shared.testing_http import ServedApi, signed_in
 from shared.texts import LANGUAGES, LanguageCode, Texts
+from shared.tls import tls
 from wallet.domain.proof import receipts
 from wallet.domain.proof.checkpoints import open_checkpoint
 from wallet.domain.proof.leaves import KINDS
@@ -119,7 +120,7 @@ def test_what_is_no_receipt_is_refused_in_one_line(content: bytes, tmp_path: Pat
 
 async def test_the_world_can_follow_the_log_without_a_token(api: ServedApi, owed: Office, edge: Edge) -> None:
     heads = []
-    async with httpx.AsyncClient(base_url=api.url, trust_env=False) as client:
+    async with httpx.AsyncClient(base_url=api.url, trust_env=False, verify=tls()) as client:
         for _ in range(3):
             await owed.world.pay_in(owed.world.ahead, 5)
             await seal(edge)

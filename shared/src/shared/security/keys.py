@@ -14,6 +14,8 @@ import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, RSAKey
 
+from shared.tls import tls
+
 FRESH_SECONDS = 5 * 60
 STALE_SECONDS = 60 * 60
 PAUSE_SECONDS = 10
@@ -81,7 +83,7 @@ async def _download(url: str) -> bytes:
     document = bytearray()
     async with (
         asyncio.timeout(FETCH_SECONDS),
-        httpx.AsyncClient(follow_redirects=False, trust_env=False) as client,
+        httpx.AsyncClient(follow_redirects=False, trust_env=False, verify=tls()) as client,
         client.stream("GET", url) as response,
     ):
         if response.status_code != httpx.codes.OK:
