@@ -4,21 +4,57 @@ from collections import Counter
 from datetime import date, time
 from uuid import UUID, uuid5
 
+import pytest
 from idnumbers.nationalid.kaz.business_id import BusinessIDNumber
 
 from clubs.domain.groups import Group, Names, Weekly, check_group
 from local import people
 from local.population import CHILDREN
-from local.seeds import district
+from local.seeds import district, programs
 from notifications.domain.reaching import email_address, phone_number
+from wallet.domain.programs import Mode
+from wallet.usecases.funds import FundPlan
+from wallet.usecases.plans import PublicNames, RulesPlan
+from wallet.usecases.programs import ProgramPlan
 
 BEGINS_ON = district.BEGINS_AT.date()
 
 
 def test_the_district_is_as_large_as_promised() -> None:
-    assert (len(district.FUNDS), len(district.PROVIDERS), len(district.GROUPS)) == (2, 10, 25)
-    assert {fund.mode for fund in district.FUNDS} == {"ahead", "on_hold"}
-    assert len({fund.funder for fund in district.FUNDS}) == 2
+    assert (len(programs.PROGRAMS), len(district.PROVIDERS), len(district.GROUPS)) == (5, 10, 25)
+    assert {fund.mode for fund in programs.CLUBS.funds} == {"ahead", "on_hold"}
+    assert len({fund.funder for fund in programs.CLUBS.funds}) == 2
+
+
+@pytest.mark.parametrize("program", programs.PROGRAMS, ids=lambda program: program.key)
+def test_every_program_is_one_that_the_wallet_accepts(program: programs.Program) -> None:
+    nowhere = UUID(int=0)
+    ProgramPlan(
+        region_id=nowhere,
+        name=PublicNames(**program.name.content()),
+        place=1,
+        starts_on=date.fromisoformat(program.days[0]),
+        ends_on=date.fromisoformat(program.days[1]),
+        rules=RulesPlan.model_validate(program.rules),
+    )
+    for fund in program.funds:
+        FundPlan(
+            program_id=nowhere,
+            region_id=nowhere,
+            funder=PublicNames(**fund.funder.content()),
+            name=PublicNames(**fund.name.content()),
+            mode=Mode(fund.mode),
+            budget_tiyn=fund.budget_tiyn,
+            monthly_tiyn=fund.monthly_tiyn,
+            last_capture_on=date.fromisoformat(fund.last_capture_on),
+        )
+        assert 0 < fund.deposit_tiyn <= fund.budget_tiyn
+
+
+def test_keys_of_programs_and_funds_are_their_own() -> None:
+    keys = [fund.key for program in programs.PROGRAMS for fund in program.funds]
+    assert len(set(keys)) == len(keys)
+    assert len({program.key for program in programs.PROGRAMS}) == len(programs.PROGRAMS)
 
 
 def test_every_bin_is_valid_its_own_and_of_the_stated_range() -> None:
@@ -53,7 +89,7 @@ def test_every_group_is_one_that_clubs_accepts() -> None:
 
 
 def test_no_group_costs_more_than_the_program_pays() -> None:
-    assert max(group.price_tiyn for group in district.GROUPS) == district.MONTHLY_RATE_TIYN == 1_875_000
+    assert max(group.price_tiyn for group in district.GROUPS) == programs.CLUBS.rules["monthly_rate_tiyn"]
 
 
 def test_every_director_and_coach_can_sign_in() -> None:
@@ -75,10 +111,6 @@ def test_children_fit_into_their_groups_and_nobody_is_in_two() -> None:
 
 def test_the_newcomer_is_not_enrolled_by_the_seeds() -> None:
     assert district.NEWCOMER not in {number for number, _ in district.ENROLLED}
-
-
-def test_deposits_keep_within_the_budgets() -> None:
-    assert all(0 < fund.deposit_tiyn <= fund.budget_tiyn for fund in district.FUNDS)
 
 
 def test_every_guardian_has_contacts_of_their_own_that_notifications_accepts() -> None:

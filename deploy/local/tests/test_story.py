@@ -8,7 +8,7 @@ from datetime import date
 
 from local import story
 from local.population import CHILDREN
-from local.seeds import district
+from local.seeds import district, programs
 from local.seeds.district import Group
 from local.story import amounts, later
 from local.story.joining import FIRST_TUESDAY
@@ -35,7 +35,7 @@ def cost(group: Group, month: int, *, since: str = "2026-01-01", before: str = "
 
 def shares(amount: int) -> tuple[int, int]:
     """Of the district, which has set a month aside for the child, and of the foundation."""
-    district_pays = min(amount, district.AHEAD.monthly_tiyn or 0)
+    district_pays = min(amount, programs.AHEAD.monthly_tiyn or 0)
     return district_pays, amount - district_pays
 
 
@@ -43,7 +43,7 @@ def left_to_foundation() -> int:
     """Of its first deposit, once the seeds, the newcomer and the next child are in."""
     enrolled = [group for _, group in district.ENROLLED] + [ROBOTICS, ROBOTICS]
     spent = sum(shares(cost(group, 9, since=district.FIRST_DAY))[1] for group in enrolled)
-    return district.ON_HOLD.deposit_tiyn - spent
+    return programs.ON_HOLD.deposit_tiyn - spent
 
 
 def test_robotics_costs_its_part_of_september_and_two_funds_pay() -> None:
@@ -75,8 +75,8 @@ def test_the_offered_seat_costs_the_lessons_after_and_the_district_pays_all() ->
 
 
 def test_the_autumn_run_suffices_for_all_children_but_one() -> None:
-    monthly = district.AHEAD.monthly_tiyn or 0
-    free = district.AHEAD.deposit_tiyn - monthly * len(CHILDREN)
+    monthly = programs.AHEAD.monthly_tiyn or 0
+    free = programs.AHEAD.deposit_tiyn - monthly * len(CHILDREN)
     reached = free // (2 * monthly)  # October and November
     assert reached == len(CHILDREN) - 1
     assert reached * 2 * monthly == amounts.AUTUMN_FOR_ALL
@@ -84,7 +84,7 @@ def test_the_autumn_run_suffices_for_all_children_but_one() -> None:
 
 
 def test_octobers_money_suffices_for_every_group_of_an_enrolled_child() -> None:
-    monthly = district.AHEAD.monthly_tiyn or 0
+    monthly = programs.AHEAD.monthly_tiyn or 0
     assert all(cost(group, 10) <= 2 * monthly for _, group in district.ENROLLED)
 
 
@@ -94,8 +94,8 @@ def test_the_newcomers_october_lacks_what_the_foundation_does_not_have_and_then_
     assert cost(ROBOTICS, 10) == amounts.ROBOTICS_OCTOBER
     assert amounts.ROBOTICS_OCTOBER - has == amounts.OCTOBER_MISSING > 0
     assert amounts.SECOND_DEPOSIT >= amounts.OCTOBER_MISSING
-    received = district.ON_HOLD.deposit_tiyn + amounts.SECOND_DEPOSIT
-    assert received <= district.ON_HOLD.budget_tiyn
+    received = programs.ON_HOLD.deposit_tiyn + amounts.SECOND_DEPOSIT
+    assert received <= programs.ON_HOLD.budget_tiyn
 
 
 def test_a_second_guardian_is_no_guardian_of_the_newcomer() -> None:

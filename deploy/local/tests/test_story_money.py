@@ -8,7 +8,7 @@ from datetime import date
 
 import pytest
 
-from local.seeds import district
+from local.seeds import district, programs
 from local.story import amounts, happened
 from local.story.happened import Member
 
@@ -36,7 +36,7 @@ def paid(direction: str, member: Member, month: int, *, but: tuple[date, ...] = 
 
 def of_district(member: Member, month: int, amount: int) -> int:
     """In September a month was set aside for each child, in October two, for all but the newcomer."""
-    monthly = district.AHEAD.monthly_tiyn or 0
+    monthly = programs.AHEAD.monthly_tiyn or 0
     allotted = {9: monthly, 10: 0 if member.number == district.NEWCOMER else 2 * monthly}[month]
     return min(amount, allotted)
 
@@ -133,7 +133,7 @@ def test_the_orders_of_the_second_run() -> None:
 
 
 def test_the_foundation_has_novembers_money_for_all_who_lack_it() -> None:
-    price, monthly = district.group("robotics").price_tiyn, district.AHEAD.monthly_tiyn or 0
+    price, monthly = district.group("robotics").price_tiyn, programs.AHEAD.monthly_tiyn or 0
     without = [one for one in happened.members("robotics") if one.before == date.max]
     lacking = sum(price - (0 if one.number == district.NEWCOMER else 2 * monthly - price) for one in without)
     assert lacking <= amounts.THIRD_DEPOSIT

@@ -1,7 +1,8 @@
-"""What the seeds plant, as data: who pays, which clubs there are, who goes where before the story begins.
+"""What the seeds plant, as data: which clubs there are, who goes where before the story begins.
 
-Children and schools are in `local.population`, people who sign in in `local.people`. Amounts are in tiyn;
-days are civil. The amounts that the story tells follow from these numbers (`local.story.amounts`).
+Who pays is in `programs`, children and schools are in `local.population`, people who sign in in
+`local.people`. Amounts are in tiyn; days are civil. The amounts that the story tells follow from these
+numbers (`local.story.amounts`).
 """
 
 from dataclasses import dataclass
@@ -37,48 +38,6 @@ class Names:
     def content(self) -> dict[str, str]:
         """As requests carry it."""
         return {"kk": self.kk, "ru": self.ru, "en": self.en}
-
-
-@dataclass(frozen=True, slots=True)
-class Fund:
-    """A budget line. `monthly_tiyn` is what a run allots for a child and a month, in mode `ahead`."""
-
-    key: str
-    funder: Names
-    name: Names
-    mode: str
-    budget_tiyn: int
-    deposit_tiyn: int
-    monthly_tiyn: int | None
-    last_capture_on: str
-
-
-PROGRAM = Names(
-    "Аудан балаларының үйірмелері", "Кружки для детей района", "Clubs for the district's children"
-)
-MONTHLY_RATE_TIYN = 1_875_000
-
-AHEAD = Fund(
-    key="ahead",
-    funder=Names("Целиноград ауданының әкімдігі", "Акимат Целиноградского района", "Tselinograd district"),
-    name=Names("Аудан бюджеті", "Бюджет района", "District budget"),
-    mode="ahead",
-    budget_tiyn=2_000_000_000,
-    deposit_tiyn=1_078_000_000,  # September for all, and October and November for all but one: see the story
-    monthly_tiyn=1_200_000,
-    last_capture_on="2026-12-31",
-)
-ON_HOLD = Fund(
-    key="on_hold",
-    funder=Names("«Дала балалары» қоры", "Фонд «Дети степи»", "Children of the Steppe foundation"),
-    name=Names("Қордың қосымша үлесі", "Доплата фонда", "The foundation's share"),
-    mode="on_hold",
-    budget_tiyn=1_000_000_000,
-    deposit_tiyn=1_500_000,  # for six children in robotics, and hardly more
-    monthly_tiyn=None,
-    last_capture_on="2026-12-31",
-)
-FUNDS = (AHEAD, ON_HOLD)
 
 
 @dataclass(frozen=True, slots=True)

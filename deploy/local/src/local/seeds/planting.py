@@ -14,6 +14,16 @@ from local.layout import Layout
 from local.population import CHILDREN
 from local.seeds import district
 from local.seeds.district import Group, Provider
+from local.seeds.programs import (
+    AHEAD,
+    CLUBS,
+    COEFFICIENT_PERCENT,
+    PROGRAMS,
+    SPECIAL_NEEDS,
+    WITH_COEFFICIENT,
+    Fund,
+    Program,
+)
 
 Item = TypeVar("Item")
 _Linked = tuple[int, int]
@@ -24,7 +34,7 @@ _Linked = tuple[int, int]
 class _Found:
     """Ids that the services gave to what was planted."""
 
-    program: str = ""
+    programs: dict[str, str] = field(default_factory=dict)
     funds: dict[str, str] = field(default_factory=dict)
     providers: dict[int, str] = field(default_factory=dict)
     groups: dict[int, str] = field(default_factory=dict)
@@ -51,7 +61,7 @@ class Planting:
 
     async def everything(self) -> None:
         """In an order that a real district could have."""
-        await self._each("Programs and funds", [self._program], lambda step: step())
+        await self._each("Programs and funds", [self._programs], lambda step: step())
         await self._each("Providers", district.PROVIDERS, self._provider)
         await self._each("Bank accounts", district.PROVIDERS, self._payee)
         await self._each("Groups", district.GROUPS, self._group)
@@ -82,43 +92,49 @@ class Planting:
         approval = f"{service}/v1/approvals/{proposal.content['id']}/approve"
         return str((await self.second_administrator.post(approval, key=key)).content["made_id"])
 
-    async def _program(self) -> None:
+    async def _programs(self) -> None:
         region = await self._region()
         auditor = {"person_id": str(people.person_id("auditor-1")), "role": "auditor"}
         await self._decided(
             "enrollment/v1/grants", auditor | {"scope_kind": "region", "scope_id": region}, "auditor"
         )
-        begins, ends = district.SCHOOL_YEAR
-        program = {
+        for place, program in enumerate(PROGRAMS, start=1):
+            self.found.programs[program.key] = await self._program(region, place, program)
+
+    async def _program(self, region: str, place: int, program: Program) -> str:
+        """A program with its funds, and what is paid in first."""
+        begins, ends = program.days
+        plan = {
             "region_id": region,
-            "name": district.PROGRAM.content(),
-            "place": 1,
+            "name": program.name.content(),
+            "place": place,
             "starts_on": begins,
             "ends_on": ends,
-            "rules": {
-                "directions": list(district.DIRECTIONS),
-                "monthly_rate_tiyn": district.MONTHLY_RATE_TIYN,
-            },
+            "rules": program.rules,
         }
-        self.found.program = await self._decided("wallet/v1/programs", program, "program")
-        for fund in district.FUNDS:
-            plan = {
-                "program_id": self.found.program,
-                "region_id": region,
-                "funder": fund.funder.content(),
-                "name": fund.name.content(),
-                "mode": fund.mode,
-                "budget_tiyn": fund.budget_tiyn,
-                "monthly_tiyn": fund.monthly_tiyn,
-                "last_capture_on": fund.last_capture_on,
-            }
-            fund_id = await self._decided("wallet/v1/funds", plan, f"fund-{fund.key}")
-            self.found.funds[fund.key] = fund_id
-            await self.administrator.post(
-                f"wallet/v1/funds/{fund_id}/deposits",
-                {"amount_tiyn": fund.deposit_tiyn},
-                key=f"first-deposit-{fund.key}",
-            )
+        program_id = await self._decided("wallet/v1/programs", plan, f"program-{program.key}")
+        for fund in program.funds:
+            self.found.funds[fund.key] = await self._fund(region, program_id, fund)
+        return program_id
+
+    async def _fund(self, region: str, program_id: str, fund: Fund) -> str:
+        plan = {
+            "program_id": program_id,
+            "region_id": region,
+            "funder": fund.funder.content(),
+            "name": fund.name.content(),
+            "mode": fund.mode,
+            "budget_tiyn": fund.budget_tiyn,
+            "monthly_tiyn": fund.monthly_tiyn,
+            "last_capture_on": fund.last_capture_on,
+        }
+        fund_id = await self._decided("wallet/v1/funds", plan, f"fund-{fund.key}")
+        await self.administrator.post(
+            f"wallet/v1/funds/{fund_id}/deposits",
+            {"amount_tiyn": fund.deposit_tiyn},
+            key=f"first-deposit-{fund.key}",
+        )
+        return fund_id
 
     async def _region(self) -> str:
         grants = (await self.administrator.get("enrollment/v1/me"))["grants"]
@@ -217,13 +233,23 @@ class Planting:
     async def _entitle(self, number: int) -> None:
         await self.administrator.post(
             f"enrollment/v1/children/{self.found.children[number]}/entitlements",
-            {"program_id": self.found.program, "until": district.ENTITLED_UNTIL},
+            {"program_id": self.found.programs[CLUBS.key], "until": district.ENTITLED_UNTIL},
             key=f"entitlement-{number}",
         )
+        if number == WITH_COEFFICIENT:
+            await self.administrator.post(
+                f"enrollment/v1/children/{self.found.children[number]}/entitlements",
+                {
+                    "program_id": self.found.programs[SPECIAL_NEEDS.key],
+                    "until": district.ENTITLED_UNTIL,
+                    "coefficient_percent": COEFFICIENT_PERCENT,
+                },
+                key=f"entitlement-{number}-{SPECIAL_NEEDS.key}",
+            )
 
     async def _allot(self) -> None:
         """A run of the district's fund for the first month, until it is done."""
-        wanted = {"fund_id": self.found.funds["ahead"], "until": district.ALLOTTED_UNTIL}
+        wanted = {"fund_id": self.found.funds[AHEAD.key], "until": district.ALLOTTED_UNTIL}
         run = (await self.administrator.post("wallet/v1/funding-runs", wanted, key="september")).content
         while run["state"] != "done":
             run = await self.administrator.get(
