@@ -14,7 +14,7 @@ from rig import outside, replay, state
 from rig import system as rig
 from rig.system import SERVICES, TOPICS, System
 
-pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.servers, pytest.mark.xdist_group("system"), pytest.mark.timeout(1200)]
 
 SEED = 20260914
 TYPES_MIN = 20

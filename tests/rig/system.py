@@ -66,7 +66,7 @@ class System:
             text=True,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            timeout=400,
+            timeout=900,
         )
 
     def pid(self, process: str) -> int:

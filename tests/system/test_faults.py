@@ -17,7 +17,7 @@ from rig.faults.traffic import Traffic
 from rig.faults.world import PROCESSES, World
 from rig.system import System
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(1200)]
 
 RATE = 5.0
 SECONDS_BETWEEN = 2.0

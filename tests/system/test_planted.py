@@ -23,7 +23,7 @@ from rig.collector import Collector
 from rig.system import SERVICES, TOPICS, System
 from shared.tls import tls
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(1200)]
 GUARDIANS = 13
 FIRST = 280
 EACH = 8

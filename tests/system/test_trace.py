@@ -11,7 +11,7 @@ from rig.system import System
 from shared.testing import eventually
 from shared.tls import tls
 
-pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.xdist_group("system"), pytest.mark.timeout(1200)]
 
 WAY = [
     ("enrollment", "POST /v1/enrollments"),
