@@ -14,6 +14,7 @@ from local import client
 from local.client import Client
 from local.layout import Layout
 from local.seeds import district
+from local.seeds.programs import ON_HOLD
 from rig.system import System
 
 _ON_THE_WAY = frozenset({"requested", "funding"})
@@ -42,7 +43,7 @@ async def play(running: System) -> dict[str, Sequence[str]]:
     async with client.opened(Layout(running.base_port)) as asking:
         administrator = asking.person("administrator-1")
         funds = (await administrator.get("wallet/v1/funds"))["items"]
-        (fund_id,) = (fund["id"] for fund in funds if fund["mode"] == "on_hold")
+        (fund_id,) = (fund["id"] for fund in funds if fund["name"]["en"] == ON_HOLD.name.en)
         deposits = f"wallet/v1/funds/{fund_id}/deposits"
         await administrator.post(deposits, {"amount_tiyn": DEPOSIT_TIYN}, key="rush-deposit")
         dombyra, programming = [await _group(asking, one) for one in ("dombyra", "programming")]

@@ -6,6 +6,8 @@ from typing import Any
 from local import client, clock
 from local.client import PATIENCE_SECONDS, Answer
 from local.seeds import district
+from local.seeds.district import Names
+from local.seeds.programs import CLUBS
 from local.story import happened
 from local.story.stage import Stage
 
@@ -15,14 +17,14 @@ _ON_THE_WAY = frozenset({"requested", "funding"})
 async def find_cast(stage: Stage) -> None:
     """Find the seeds as people find them: by looking."""
     administrator = stage.administrator()
-    stage.cast.program = (await administrator.get("wallet/v1/programs"))["items"][0]["id"]
+    programs = (await administrator.get("wallet/v1/programs"))["items"]
+    stage.cast.program = _named(programs, CLUBS.name)["id"]
     funds = (await administrator.get("wallet/v1/funds"))["items"]
-    stage.cast.funds = {fund["mode"]: fund for fund in funds}
+    stage.cast.funds = {fund.mode: _named(funds, fund.name) for fund in CLUBS.funds}
     for direction in (*happened.DIRECTIONS, "theater"):
         found = (await administrator.get("clubs/v1/groups", direction=direction))["items"]
         wanted = district.group(direction)
-        group = next(group for group in found if group["name"]["en"] == wanted.name.en)
-        stage.cast.groups[direction] = group
+        stage.cast.groups[direction] = group = _named(found, wanted.name)
         stage.cast.providers[wanted.provider] = group["provider_id"]
     for number in range(2, 6):
         own = (await stage.guardian(number).get("enrollment/v1/children"))["items"]
@@ -30,6 +32,10 @@ async def find_cast(stage: Stage) -> None:
     await client.for_each(
         [number for number, _ in district.ENROLLED], lambda number: _find_enrolled(stage, number)
     )
+
+
+def _named(found: list[dict[str, Any]], name: Names) -> dict[str, Any]:
+    return next(one for one in found if one["name"]["en"] == name.en)
 
 
 async def _find_enrolled(stage: Stage, number: int) -> None:
