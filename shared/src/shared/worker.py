@@ -11,6 +11,7 @@ import functools
 import gc
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
@@ -125,7 +126,10 @@ def _watchdog(intake: Intake) -> Iterator[Coroutine[Any, Any, None]]:
     def watch() -> None:
         while not over.wait(1):
             now = time.monotonic()
-            if now - beaten > LOOP_BLOCKED_SECONDS_MAX or now - intake.last_read > LOG_SILENT_SECONDS_MAX:
+            blocked, silent = now - beaten, now - intake.last_read
+            if blocked > LOOP_BLOCKED_SECONDS_MAX or silent > LOG_SILENT_SECONDS_MAX:
+                log.critical("watchdog_ends_worker", loop_blocked_seconds=blocked, log_silent_seconds=silent)
+                sys.stdout.flush()
                 os._exit(EXIT_WATCHDOG)
 
     threading.Thread(target=watch, daemon=True, name="watchdog").start()

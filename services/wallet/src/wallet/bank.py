@@ -20,7 +20,7 @@ from shared.edge import Edge
 from shared.retrying import until_it_passes
 from shared.settings import Settings
 from shared.tls import tls
-from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError
+from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError, order_schema
 from wallet.domain.bank_statements import Line
 from wallet.domain.payouts import State
 from wallet.repository.payouts import Payout, only_sender
@@ -220,6 +220,7 @@ class Sender:
             payout_id = await submitting.next_to_leave(tx, besides=self._set_aside)
         if payout_id is None:
             return None
+        await asyncio.to_thread(order_schema)  # before anything is locked, and while the loop goes on
         try:
             async with self._edge.transaction() as tx:
                 return await submitting.let_leave(tx, payout_id, self.payer)

@@ -121,7 +121,7 @@ def write_order(order: BankOrder) -> bytes:
     _add(transfer, "CdtrAcct/Id/IBAN", order.payee.iban)
     _add(transfer, "RmtInf/Ustrd", order.purpose)
     written: bytes = tostring(root, encoding="utf-8", xml_declaration=True)
-    if error := next(_schema().iter_errors(written), None):
+    if error := next(order_schema().iter_errors(written), None):
         raise UnwritableError(f"invalid at {error.path}")  # its text quotes the content
     return written
 
@@ -219,8 +219,8 @@ def _add_organization(parent: Element, party: Party) -> None:
 
 
 @cache
-def _schema() -> "XMLSchema":
+def order_schema() -> "XMLSchema":
     """Read once, in a second: the schema of ISO 20022, as sepaxml ships it."""
-    from xmlschema import XMLSchema  # noqa: PLC0415 - takes a quarter of a second, and few processes write orders
+    from xmlschema import XMLSchema  # noqa: PLC0415 - a quarter of that second, and few processes write orders
 
     return XMLSchema(str(files("sepaxml") / "schemas" / "pain.001.001.09.xsd"))
