@@ -16,6 +16,7 @@ from rig.ledger_world import (
     FUNDS,
     LAST,
     PROVIDERS,
+    UNKNOWN,
     B,
     provider_of,
 )
@@ -27,6 +28,7 @@ from wallet.domain.holds import Lesson
 from wallet.domain.operations import (
     Allot,
     Approval,
+    Approved,
     Bounce,
     Charge,
     Command,
@@ -61,15 +63,18 @@ class Past(NamedTuple):
     asked: Sequence[Asked]
     orders: Sequence[Order]
     drawn: Sequence[Command]
+    agreed: Sequence[Approved]
+    """What two persons agreed on, and was done."""
 
 
 def draw_command(  # noqa: PLR0911 - as many as there are askers
     rng: Random, number: int, today: date, past: Past
 ) -> Command:
     """Few children, few enrollments, amounts near the limits: so that commands meet each other."""
-    asked, orders, drawn = past
-    if drawn and rng.random() < 0.08:
-        return draw_agreed(rng, number, past)
+    asked, orders, drawn, _ = past
+    if drawn and rng.random() < 0.1:
+        agreed = draw_agreed(rng, number, past)
+        return replace(agreed, fund_id=UNKNOWN) if rng.random() < 0.03 else agreed
     if asked and rng.random() < 0.4:
         return draw_charge(rng, number, *rng.choice(asked))
     if orders and rng.random() < 0.15:
@@ -95,7 +100,8 @@ def draw_money(rng: Random, number: int) -> Command:
         identity = Identity("sweep", "expire", f"{number}")
         return Expire(id_of(number), identity, fund_id, rng.choice(CHILDREN), rng.choice(LAST_DAYS))
     if rng.random() < 0.6:
-        fund_id, amount = rng.choice(list(FUNDS)), rng.choice([1, 60, 150, 500])
+        fund_id = UNKNOWN if rng.random() < 0.03 else rng.choice(list(FUNDS))
+        amount = rng.choice([1, 60, 150, 500] if number % 400 < 100 else [1, 2])  # good times, bad times
         return Deposit(id_of(number), Identity("http", "deposit", f"{number}"), fund_id, amount)
     return Allot(
         id=id_of(number),
@@ -107,16 +113,22 @@ def draw_money(rng: Random, number: int) -> Command:
     )
 
 
-def draw_agreed(rng: Random, number: int, past: Past) -> Command:
+def draw_agreed(rng: Random, number: int, past: Past) -> Approved:
     """What two persons agree on: now and then too much, twice, of the wrong fund or account."""
     fund_id, amount = rng.choice(list(FUNDS)), rng.choice([1, 5, 30, 150])
     likely = [one for one in past.drawn if isinstance(one, Allot | Deposit | Return)]
     wrong = rng.choice(likely if likely and rng.random() < 0.8 else past.drawn)
     approval = Approval(UUID(int=0xB0000 + number), PROVIDERS[0], PROVIDERS[1])
     reference = f"R{rng.randint(0, 5)}"
-    kind = rng.choice([Return, Recover, Recover, Correct, Correct])
+    kind = rng.choice([Return, Return, Recover, Recover, Correct, Correct])
     head = (id_of(number), Identity("proposal", kind.__name__.lower(), f"{number}"), approval)
     if kind is Return:
+        entered = [
+            (one.fund_id, one.bank_reference) for one in past.agreed if isinstance(one, Return | Recover)
+        ]
+        if entered and rng.random() < 0.4:
+            fund_id, reference = rng.choice(entered)
+            return Return(*head, fund_id, Kind.RETURNED, amount, reference)
         if rng.random() < 0.7:
             return Return(*head, A_AHEAD, Kind.RETURNED, amount, reference)
         return Return(*head, fund_id, Kind.FUND, amount, reference)
@@ -171,7 +183,9 @@ def draw_charge(rng: Random, number: int, of: HoldMonth, charged: int) -> Charge
     odd = rng.random() < 0.03
     revision = max(1, charged + rng.choice([-1, 0, 1, 1, 1, 1, 2]))
     month = "2026-11" if rng.random() < 0.03 else of.month
-    mood = rng.choice(["good", "good", "mixed", "bad"] if charged else ["good", "mixed", "bad", "bad"])
+    mood = rng.choice(
+        ["good", "good", "good", "mixed", "bad"] if charged else ["good", "mixed", "bad", "bad"]
+    )
     said = {
         lesson.lesson_id: draw_facts(rng, mood, lesson.on) for lesson in of.lessons if rng.random() < 0.95
     }
@@ -207,6 +221,26 @@ def draw_facts(rng: Random, mood: str, on: date) -> LessonFacts:
 def repeat(rng: Random, command: Command, number: int) -> Command:
     """The same request again, as it comes after a lost answer; now and then with another content."""
     again = replace(command, id=id_of(number))
-    if isinstance(again, HoldMonth) and rng.random() < 0.3:
-        return replace(again, price_tiyn=again.price_tiyn + 1)
-    return again
+    return with_other_content(again) if rng.random() < 0.3 else again
+
+
+def with_other_content(  # noqa: PLR0911 - as many as there are kinds of content
+    command: Command,
+) -> Command:
+    """Under the same identity, as only a mistake of the asker can make it."""
+    match command:
+        case HoldMonth():
+            return replace(command, price_tiyn=command.price_tiyn + 1)
+        case Deposit() | Allot() | Return() | Recover() | Correct():
+            return replace(command, amount_tiyn=command.amount_tiyn + 1)
+        case Expire():
+            return replace(command, expires_on=command.expires_on + timedelta(1))
+        case Reduce():
+            return replace(command, on=command.on + timedelta(1))
+        case Release():
+            return replace(command, reason="rejected")
+        case Charge():
+            return replace(command, digest=f"{command.id.int:064x}")
+        case PayOut() | Settle() | Bounce():
+            other = next(one for one in PROVIDERS if one != command.provider_id)
+            return replace(command, provider_id=other)

@@ -49,14 +49,14 @@ PROGRAMS = {
         FIRST,
         LAST,
         (
-            rules(1, FIRST, {"robotics", "music"}, 120, 2, month_cap_tiyn=150),
+            rules(1, FIRST, {"robotics", "music"}, 120, 2, month_cap_tiyn=110),
             rules(
                 2,
                 date(2026, 10, 1),
                 {"robotics", "music", "chess"},
                 90,
                 1,
-                year_cap_tiyn=200,
+                year_cap_tiyn=130,
             ),
         ),
     ),

@@ -63,6 +63,8 @@ class NaiveFunds:
         )
 
     def deposit(self, command: Deposit, _: date) -> Result:
+        if command.fund_id not in FUNDS:
+            return Declined("fund_not_found", command.amount_tiyn)
         received = sum(m[3] for m in self.moves if (m[0], *m[1:3]) == (command.fund_id, "bank", "fund"))
         received -= sum(
             one.amount_tiyn
@@ -115,6 +117,8 @@ class NaiveFunds:
         return (command.fund_id, command.bank_reference) in lines
 
     def give_to_budget(self, command: Return, today: date) -> Result:
+        if command.fund_id not in FUNDS:
+            return Declined("fund_not_found", command.amount_tiyn)
         lacking = command.amount_tiyn - self.free(command.fund_id, command.source.value)
         if self.entered(command):
             return Declined("bank_reference_used", 0)
@@ -127,6 +131,8 @@ class NaiveFunds:
         return Returned(command.id, command.amount_tiyn)
 
     def recover(self, command: Recover, _: date) -> Result:
+        if command.fund_id not in FUNDS:
+            return Declined("fund_not_found", command.amount_tiyn)
         if self.entered(command):
             return Declined("bank_reference_used", 0)
         mine = (command.fund_id, command.provider_id, "settled")
@@ -148,6 +154,8 @@ class NaiveFunds:
         return Recovered(command.id, command.amount_tiyn)
 
     def correct(self, command: Correct, today: date) -> Result:
+        if command.fund_id not in FUNDS:
+            return Declined("fund_not_found", command.amount_tiyn)
         problem = self.against(command, today)
         if problem is not None:
             return problem
