@@ -19,6 +19,7 @@ from wallet.domain.holds import Lesson, cost, covered
 from wallet.domain.operations import (
     Command,
     Declined,
+    Expire,
     Held,
     HoldMonth,
     Identity,
@@ -157,6 +158,16 @@ def test_what_comes_back_into_an_expired_allotment_goes_on_to_returned(today: da
     assert books.deltas.get(account, Balance()).credited == returned
     assert books.free(ALLOTMENT) == 1000 - returned
     assert len(books.postings) == (1 if returned else 0)
+
+
+def test_what_is_free_of_an_allotment_runs_out_once_however_often_it_is_asked() -> None:
+    asked = [
+        Expire(UUID(int=400 + day), Identity("sweep", "expire", f"{day}"), AHEAD, CHILD, EXPIRES)
+        for day in range(2)
+    ]
+    books = books_after(*asked, today=EXPIRES + timedelta(1), ahead=1000)
+    assert [posting.amount_tiyn for posting in books.postings] == [1000]
+    assert books.free(Account(Kind.RETURNED, AHEAD)) == 1000
 
 
 def test_money_of_an_on_hold_fund_goes_back_to_it_whatever_the_day() -> None:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import IntegrityError
 
 from rig.office import CHARGED, Office
 from shared.approvals import Approvals, Proposal
@@ -323,7 +324,13 @@ async def test_a_deposit_that_was_none_is_corrected_no_further_than_it_went(
     assert await refused(edge, beyond) == ("beyond_operation", 1)
     elsewhere = correcting(world, world.on_hold, **back, amount_tiyn=1)
     assert await refused(edge, elsewhere) == ("operation_unknown", 0)
-    await agree(edge, world, correcting(world, world.ahead, **back, amount_tiyn=300))
+    async with edge.transaction() as tx:
+        proposal = await correcting(world, world.ahead, **back, amount_tiyn=300)(tx)
+    with pytest.raises((ConflictError, IntegrityError)) as refusal:  # the table would refuse it, too
+        async with edge.transaction() as tx:
+            await KINDS.approve(tx, world.people[0], proposal.id)
+    assert getattr(refusal.value, "stable_code", None) == "second_person_required"
+    await approve(edge, world, proposal)
     assert await refused(edge, correcting(world, world.ahead, **back, amount_tiyn=201)) == (
         "beyond_operation",
         1,
