@@ -21,6 +21,11 @@ class ServiceProcess:
         self._arguments = service, command, dict(environment)
         self._process = self._new()
 
+    @property
+    def pid(self) -> int | None:
+        """None before it was started."""
+        return self._process.pid
+
     def start(self) -> None:
         self._process = self._new()
         self._process.start()
