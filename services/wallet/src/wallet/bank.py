@@ -165,6 +165,7 @@ async def _submit_while_alone(edge: Edge, settings: WalletSettings, bank: Bank) 
         if still_alone is None:
             return
         await until_it_passes(notice_cluster, edge)
+        await asyncio.to_thread(order_schema)  # before anything is locked, and while the loop goes on
         sender = Sender(edge, bank, Party(settings.payer_name, settings.payer_bin, settings.payer_iban))
         while True:
             await still_alone()
@@ -220,7 +221,6 @@ class Sender:
             payout_id = await submitting.next_to_leave(tx, besides=self._set_aside)
         if payout_id is None:
             return None
-        await asyncio.to_thread(order_schema)  # before anything is locked, and while the loop goes on
         try:
             async with self._edge.transaction() as tx:
                 return await submitting.let_leave(tx, payout_id, self.payer)
