@@ -37,7 +37,8 @@ from shared.settings import Settings
 from shared.telemetry import registry
 from shared.timekeeper import Timekeeper
 
-LOOP_BLOCKED_SECONDS_MAX = 10.0
+LOOP_BLOCKED_SECONDS_MAX = 30.0
+"""A worker gives way: where others have both cores, a second of work may take it ten."""
 LOG_SILENT_SECONDS_MAX = 120.0
 FINISH_SECONDS_MAX = 20.0
 PRUNE_SECONDS = 60.0
