@@ -14,6 +14,7 @@ PASSING = [
     TimeoutError(),
     PoolTimeoutError(),
     asyncpg.InterfaceError("closed"),
+    asyncpg.InternalClientError("cannot switch to state 11; another operation (2) is in progress"),
     asyncpg.ConnectionDoesNotExistError(),
     asyncpg.DeadlockDetectedError(),
     asyncpg.SerializationError(),

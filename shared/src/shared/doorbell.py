@@ -14,6 +14,7 @@ import asyncpg
 import structlog
 
 from shared.database import connect
+from shared.retrying import LINE_LOST
 
 DEBOUNCE_SECONDS = 0.005
 RECONNECT_SECONDS = 0.5
@@ -70,7 +71,7 @@ class Doorbell:
         while True:
             try:
                 await self._serve_one_connection()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+            except (OSError, asyncpg.PostgresError, *LINE_LOST, TimeoutError) as error:
                 log.warning("doorbell_lost", error=type(error).__name__)
                 await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -17,6 +17,7 @@ from prometheus_client import Counter
 from shared.database import connect
 from shared.doorbell import Doorbell
 from shared.kafka import KafkaError, Message, Outlet
+from shared.retrying import LINE_LOST
 from shared.settled import Settled
 from shared.telemetry import registry
 
@@ -31,7 +32,7 @@ RESTARTS = Counter("outbox_relay_restarts_total", "Times it began again after an
 
 HEALED_BY_RESTART = (
     *(KafkaError, TimeoutError, OSError),
-    *(asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError),
+    *(asyncpg.PostgresError, *LINE_LOST),
 )
 """Anything else ends the worker, loudly."""
 

@@ -11,6 +11,8 @@ _PASSING_CLASSES = ("08", "40", "53")
 """Connection trouble, deadlocks and failed serializations, a full disk or too many connections."""
 _PASSING_STATES = ("25P03", "55P03", "57P01", "57P02", "57P03")
 """Idle too long, a lock not to be had in time, a server that stops or starts."""
+LINE_LOST = (asyncpg.InterfaceError, asyncpg.InternalClientError)
+"""What asyncpg says of a line that was cut while it was used: it may be out of step with itself."""
 
 
 def is_passing(error: BaseException) -> bool:
@@ -22,7 +24,7 @@ def is_passing(error: BaseException) -> bool:
     state = getattr(error, "sqlstate", None)
     if state is not None:
         return state.startswith(_PASSING_CLASSES) or state in _PASSING_STATES
-    return isinstance(error, (OSError, TimeoutError, PoolTimeoutError, asyncpg.InterfaceError))
+    return isinstance(error, (OSError, TimeoutError, PoolTimeoutError, *LINE_LOST))
 
 
 until_it_passes = stamina.AsyncRetryingCaller(

@@ -17,7 +17,7 @@ import structlog
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.edge import Edge
-from shared.retrying import until_it_passes
+from shared.retrying import LINE_LOST, until_it_passes
 from shared.settings import Settings
 from shared.tls import tls
 from wallet.domain.bank_messages import Party, UnreadableError, UnwritableError, order_schema
@@ -154,7 +154,7 @@ async def submit_payouts(edge: Edge, settings: Settings) -> None:
         while True:
             try:
                 await _submit_while_alone(edge, own, bank)
-            except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+            except (OSError, TimeoutError, asyncpg.PostgresError, *LINE_LOST) as error:
                 log.warning("submitting_restarts", error=type(error).__name__)
             await asyncio.sleep(RESTART_SECONDS)
 

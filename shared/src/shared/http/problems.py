@@ -20,6 +20,7 @@ from starlette.types import Scope
 
 from shared.errors import ConflictError, DomainError, ForbiddenError, InvalidError, NotFoundError
 from shared.http.wiring import correlation_id_of, wiring_of
+from shared.retrying import LINE_LOST
 from shared.security import IdentityUnavailableError
 from shared.texts import negotiate
 
@@ -137,7 +138,7 @@ def sql_state(error: Exception) -> str:
         return str(getattr(error.orig, "sqlstate", None) or "")
     if isinstance(error, asyncpg.PostgresError):
         return error.sqlstate or ""
-    return "08000" if isinstance(error, asyncpg.InterfaceError) else ""
+    return "08000" if isinstance(error, LINE_LOST) else ""
 
 
 def handle_errors(app: FastAPI) -> None:
